@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from django import forms
+from django.db import transaction
+
+from articles.covers import CoverField
+from articles.models import Article, Comment
+
+
+class ArticleForm(forms.ModelForm):
+    cover = CoverField(required=False, help_text="JPEG, PNG or WebP, at most 5 MB.")
+
+    class Meta:
+        model = Article
+        fields = ["title", "standfirst", "section", "tags", "body", "cover", "cover_alt", "status", "published_at"]
+        widgets = {
+            "standfirst": forms.Textarea(attrs={"rows": 2}),
+            "body": forms.Textarea(attrs={"rows": 22}),
+            "tags": forms.CheckboxSelectMultiple,
+            "published_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        }
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self._cover_before = self.instance.cover.name if self.instance.pk else ""
+
+    def save(self, commit: bool = True) -> Article:
+        article = super().save(commit)
+        before, storage = self._cover_before, article.cover.storage
+        if commit and before and before != article.cover.name:
+            transaction.on_commit(lambda: storage.delete(before))
+        return article
+
+
+class CommentForm(forms.ModelForm):
+    class Meta:
+        model = Comment
+        fields = ["body"]
+        labels = {"body": "Your comment"}
+        widgets = {"body": forms.Textarea(attrs={"rows": 4, "maxlength": 2000})}
+
+
+class SearchForm(forms.Form):
+    """No `q` is too odd to answer: what cannot be searched for finds nothing."""
+
+    q = forms.CharField(
+        label="Search the paper",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Harbour, libraries, tides …"}),
+    )

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchRank, SearchVector, SearchVectorField
+from django.core.validators import MaxLengthValidator
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from articles.covers import cover_path
+from articles.slugs import MAX_LENGTH, make_free_slug
+
+SEARCH_CONFIG = "english"
+# Marks around found words, which no text holds: private-use characters that templates turn into <mark>.
+MARK_START, MARK_STOP = "\ue000", "\ue001"
+
+
+class Section(models.Model):
+    name = models.CharField(max_length=40, unique=True)
+    slug = models.SlugField(max_length=40, unique=True)
+    description = models.CharField(max_length=200, blank=True)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order in the navigation.")
+
+    class Meta:
+        ordering = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("articles:section", args=[self.slug])
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=40, unique=True)
+    slug = models.SlugField(max_length=40, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("articles:tag", args=[self.slug])
+
+
+class ArticleQuerySet(models.QuerySet):
+    def published(self) -> ArticleQuerySet:
+        """What the public may read now; a publishing time in the future is a schedule."""
+        return self.filter(status=Article.Status.PUBLISHED, published_at__lte=timezone.now())
+
+    def for_list(self) -> ArticleQuerySet:
+        """All that a list shows, in one query, without the weight of bodies."""
+        return self.select_related("section", "author").defer("body", "search_vector")
+
+    def search(self, words: str) -> ArticleQuerySet:
+        """Ranked matches, each with a `headline` of the passage that matched. Any text is a valid search."""
+        query = SearchQuery(words.replace("\x00", ""), config=SEARCH_CONFIG, search_type="websearch")
+        return (
+            self.filter(search_vector=query)
+            .annotate(
+                rank=SearchRank(F("search_vector"), query),
+                headline=SearchHeadline(
+                    "body",
+                    query,
+                    config=SEARCH_CONFIG,
+                    start_sel=MARK_START,
+                    stop_sel=MARK_STOP,
+                    max_words=36,
+                    min_words=18,
+                    max_fragments=2,
+                    fragment_delimiter=" … ",
+                ),
+            )
+            .order_by("-rank", "-published_at", "-pk")
+        )
+
+
+class Article(models.Model):
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        PUBLISHED = "published", "Published"
+
+    title = models.CharField(max_length=140)
+    slug = models.SlugField(max_length=MAX_LENGTH, unique=True, blank=True, help_text="Made from the title when left empty.")
+    standfirst = models.CharField(max_length=300, help_text="One or two sentences that say why this matters.")
+    body = models.TextField(
+        validators=[MaxLengthValidator(60_000)],
+        help_text="An empty line starts a paragraph. “## ” starts a heading, “> ” a quotation.",
+    )
+    section = models.ForeignKey(Section, on_delete=models.PROTECT, related_name="articles")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="articles")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="articles")
+    cover = models.ImageField(upload_to=cover_path, blank=True, width_field="cover_width", height_field="cover_height")
+    cover_width = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    cover_height = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    cover_alt = models.CharField("cover description", max_length=160, blank=True, help_text="For readers who cannot see it.")
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    published_at = models.DateTimeField(null=True, blank=True, help_text="A time in the future schedules it. Empty means now.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    search_vector = models.GeneratedField(
+        expression=SearchVector("title", weight="A", config=SEARCH_CONFIG)
+        + SearchVector("standfirst", weight="B", config=SEARCH_CONFIG)
+        + SearchVector("body", weight="C", config=SEARCH_CONFIG),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = ArticleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-published_at", "-pk"]
+        indexes = [
+            models.Index(fields=["-published_at", "-id"], name="article_front_page", condition=Q(status="published")),
+            models.Index(fields=["section", "-published_at", "-id"], name="article_section_page", condition=Q(status="published")),
+            models.Index(fields=["author", "-updated_at"], name="article_desk"),
+            GinIndex(fields=["search_vector"], name="article_search"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="published") | Q(published_at__isnull=False),
+                name="article_published_has_a_time",
+                violation_error_message="A published article needs a publishing time.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        if self.status == self.Status.PUBLISHED and self.published_at is None:
+            self.published_at = timezone.now()
+        if self.slug:
+            super().save(*args, **kwargs)
+            return
+        for _attempt in range(5):
+            self.slug = make_free_slug(self.title, lambda slug: Article.objects.filter(slug=slug).exists())
+            try:
+                with transaction.atomic():
+                    super().save(*args, **kwargs)
+            except IntegrityError as error:
+                # Another writer took the slug between our look and our save: look again.
+                if "slug" not in str(error):
+                    raise
+                self.slug = ""
+            else:
+                return
+        raise IntegrityError(f"no free slug for {self.title!r} after five attempts")
+
+    def get_absolute_url(self) -> str:
+        return reverse("articles:article", args=[self.slug])
+
+    @property
+    def is_public(self) -> bool:
+        return self.status == self.Status.PUBLISHED and self.published_at is not None and self.published_at <= timezone.now()
+
+    @property
+    def minutes(self) -> int:
+        """How long it takes to read, at 220 words a minute."""
+        return max(1, round(len(self.body.split()) / 220))
+
+    def may_be_edited_by(self, user: object) -> bool:
+        """Its author while still a writer, and any editor (staff)."""
+        return user.is_authenticated and user.may_write and (user.is_staff or self.author_id == user.pk)
+
+
+class Comment(models.Model):
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments")
+    body = models.TextField(validators=[MaxLengthValidator(2_000)])
+    is_visible = models.BooleanField("visible", default=True, help_text="Untick to take it off the page.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+        indexes = [
+            models.Index(fields=["article", "created_at"], name="comment_thread", condition=Q(is_visible=True)),
+            models.Index(fields=["-created_at"], name="comment_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author} on {self.article}"

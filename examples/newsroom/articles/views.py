@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.generic import CreateView, DetailView, ListView, UpdateView, View
+
+from articles.discussed import most_discussed
+from articles.forms import ArticleForm, CommentForm, SearchForm
+from articles.models import Article, Comment, Section, Tag
+
+PAGE = 12
+
+
+class Home(ListView):
+    template_name = "articles/home.html"
+    context_object_name = "articles"
+    paginate_by = PAGE + 1  # the lead story and a full grid
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.published().for_list()
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        context = super().get_context_data(**kwargs)
+        articles = list(context["articles"])
+        if context["page_obj"].number == 1:
+            context["lead"], articles = (articles[0] if articles else None), articles[1:]
+            context["discussed"] = most_discussed()
+        return context | {"articles": articles}
+
+
+class SectionPage(ListView):
+    template_name = "articles/section.html"
+    context_object_name = "articles"
+    paginate_by = PAGE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        self.section = get_object_or_404(Section, slug=self.kwargs["slug"])
+        return self.section.articles.published().for_list()
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        return super().get_context_data(**kwargs) | {"heading": self.section.name, "lede": self.section.description, "current": self.section}
+
+
+class TagPage(ListView):
+    template_name = "articles/section.html"
+    context_object_name = "articles"
+    paginate_by = PAGE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        self.tag = get_object_or_404(Tag, slug=self.kwargs["slug"])
+        return self.tag.articles.published().for_list()
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        return super().get_context_data(**kwargs) | {"heading": self.tag.name, "lede": "Everything we have written about it."}
+
+
+class Search(ListView):
+    template_name = "articles/search.html"
+    context_object_name = "articles"
+    paginate_by = PAGE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        self.form = SearchForm(self.request.GET or None)
+        self.words = self.form.cleaned_data["q"] if self.form.is_valid() else ""
+        if not self.words:
+            return Article.objects.none()
+        return Article.objects.published().for_list().search(self.words)
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        return super().get_context_data(**kwargs) | {"form": self.form, "words": self.words}
+
+
+class ArticlePage(DetailView):
+    template_name = "articles/article.html"
+    context_object_name = "article"
+
+    def get_queryset(self) -> QuerySet[Article]:
+        thread = Comment.objects.filter(is_visible=True).select_related("author")
+        return (
+            readable_by(self.request.user)
+            .select_related("section", "author")
+            .defer("search_vector")
+            .prefetch_related("tags", Prefetch("comments", queryset=thread, to_attr="thread"))
+        )
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        context = super().get_context_data(**kwargs)
+        more = self.object.section.articles.published().for_list().exclude(pk=self.object.pk)[:3]
+        return context | {
+            "more": more,
+            "comment_form": kwargs.get("comment_form") or CommentForm(),
+            "may_edit": self.object.may_be_edited_by(self.request.user),
+            "current": self.object.section,
+        }
+
+
+class PostComment(LoginRequiredMixin, View):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        article = get_object_or_404(Article.objects.published(), slug=slug)
+        form = CommentForm(request.POST)
+        form.instance.article, form.instance.author = article, request.user
+        if not form.is_valid():
+            messages.error(request, " ".join(form.errors.get("body", ["Your comment could not be saved."])))
+            return redirect(f"{article.get_absolute_url()}#join")
+        comment = form.save()
+        return redirect(f"{article.get_absolute_url()}#comment-{comment.pk}")
+
+
+class WritersOnly(LoginRequiredMixin, UserPassesTestMixin):
+    """Strangers are asked to log in; readers who are not writers are told no."""
+
+    def test_func(self) -> bool:
+        return self.request.user.may_write
+
+    def handle_no_permission(self) -> HttpResponse:
+        self.raise_exception = self.request.user.is_authenticated
+        return super().handle_no_permission()
+
+
+@method_decorator(never_cache, name="dispatch")
+class Desk(WritersOnly, ListView):
+    """A writer's own articles; an editor sees everyone's."""
+
+    template_name = "articles/desk.html"
+    context_object_name = "articles"
+    paginate_by = 30
+
+    def get_queryset(self) -> QuerySet[Article]:
+        comments = Count("comments", filter=Q(comments__is_visible=True))
+        articles = Article.objects.for_list().annotate(voices=comments).order_by("-updated_at", "-pk")
+        return articles if self.request.user.is_staff else articles.filter(author=self.request.user)
+
+
+class Write(WritersOnly, CreateView):
+    template_name = "articles/write.html"
+    form_class = ArticleForm
+    extra_context = {"heading": "Write an article"}
+
+    def form_valid(self, form: ArticleForm) -> HttpResponse:
+        form.instance.author = self.request.user
+        return super().form_valid(form)
+
+
+class Edit(WritersOnly, UpdateView):
+    template_name = "articles/write.html"
+    form_class = ArticleForm
+    extra_context = {"heading": "Edit"}
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.select_related("section", "author")
+
+    def test_func(self) -> bool:
+        return super().test_func() and self.get_object().may_be_edited_by(self.request.user)
+
+
+def readable_by(user: object) -> QuerySet[Article]:
+    """The published ones, plus the drafts this user may edit."""
+    if not (user.is_authenticated and user.may_write):
+        return Article.objects.published()
+    if user.is_staff:
+        return Article.objects.all()
+    return Article.objects.published() | Article.objects.filter(author=user)
