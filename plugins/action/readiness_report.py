@@ -85,6 +85,5 @@ class ActionModule(ActionBase):
             "changed": False,
             "failed": verdict["exit_status"] != 0,
             "msg": verdict["line"],
-            "verdict": verdict,
             "report": str(store.directory / "readiness.html"),
         }

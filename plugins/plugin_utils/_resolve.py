@@ -11,6 +11,7 @@ from typing import Any, Iterable, Mapping
 
 from ._catalogue import HOW, SEVERITIES, WINDOWS, Catalogue
 from ._verdict import GREEN, STATUSES, ChecklistError, worst
+from ._words import STATUS_WORDS
 
 #: A red parent makes its red children `blocked`.
 RED = frozenset({"fail", "error", "blocked", "not_run"})
@@ -289,10 +290,10 @@ def _grade(required: list[Mapping[str, Any]], waivers: Iterable[Mapping[str, Any
     if red:
         first = min(red, key=lambda item: SEVERITIES.index(item["severity"]))
         letter = "F" if first["severity"] in ("critical", "high") else "D"
-        return letter, f"{first['title']} ({first['severity']}) is {first['status']}"
+        return letter, f"{first['title']} ({first['severity']}) is {STATUS_WORDS[first['status']]}"
     open_items = [item for item in required if item["status"] not in GREEN]
     if open_items:
-        return "C", f"{open_items[0]['title']} is {open_items[0]['status']}"
+        return "C", f"{open_items[0]['title']} is {STATUS_WORDS[open_items[0]['status']]}"
     waived = [item for item in required if item["status"] == "waived"]
     if waived or any(waiver["used"] for waiver in waivers):
         return "B", "accepted failures stand behind it"

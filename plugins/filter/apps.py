@@ -1,0 +1,33 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters that map the user's few values to role options."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.prodready.django.plugins.plugin_utils import _apps
+from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
+from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
+
+
+def _guarded(function):
+    """A mistake of the user's is a sentence, not a traceback."""
+
+    def call(value, *args):
+        try:
+            return function(to_plain(value), *args)
+        except ChecklistError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return call
+
+
+class FilterModule:
+    """Filters of the collection."""
+
+    def filters(self):
+        return {
+            "resolve_apps": _guarded(_apps.resolve_apps),
+            "plan_host": _guarded(lambda apps, host: _apps.plan_host(host, apps)),
+        }

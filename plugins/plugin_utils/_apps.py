@@ -1,0 +1,125 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The user's `prodready_apps`: what may stand in it, and every default said once. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping
+
+from ._verdict import ChecklistError
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+_DOMAIN = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
+
+#: What a probe has to know of an app; works for any Django project.
+CONTRACT_DEFAULTS: dict[str, Any] = {
+    "home_path": "/",
+    "liveness_path": None,
+    "readiness_path": None,
+    "login_path": None,
+    "admin_path": "/admin/",
+    "cors_origins": [],
+    "hot_queries": [],
+    "text_search_config": None,
+}
+
+#: key → (type, default); None as default of a required key.
+_APP_KEYS: dict[str, tuple[type, Any]] = {
+    "domains": (list, None),
+    "source": (dict, None),
+    "settings_module": (str, None),
+    "wsgi": (str, ""),
+    "environment": (dict, {}),
+    "requirements": (str, "auto"),
+    "certificate": (dict, {"provider": "own_ca"}),
+    "hsts_max_age": (int, 63072000),
+    "client_max_body_size_mb": (int, 10),
+    "static_url": (str, "/static/"),
+    "media_url": (str, "/media/"),
+    "workers": (int, 0),
+    "threads": (int, 2),
+    "worker_memory_mb": (int, 150),
+    "database_extensions": (list, []),
+    "contract": (dict, {}),
+}
+_REQUIRED = ("domains", "source", "settings_module")
+
+
+def _mistake(app: str, sentence: str) -> ChecklistError:
+    return ChecklistError(f"prodready_apps.{app}: {sentence}")
+
+
+def _validate_domains(name: str, domains: list[Any]) -> None:
+    if not domains:
+        raise _mistake(name, "domains is empty; at least one name the site is served under is expected")
+    for domain in domains:
+        if "*" in str(domain):
+            raise _mistake(name, f"domains holds '{domain}'; a wildcard would let any host name in. List each domain")
+        if not _DOMAIN.match(str(domain)):
+            raise _mistake(name, f"domains holds '{domain}', which is not a host name in lower case without port and leading dot")
+
+
+def resolve_app(name: str, app: Any) -> dict[str, Any]:
+    """One app with its defaults filled in, or a sentence that says what is wrong and where."""
+    if not _NAME.match(name):
+        raise _mistake(name, "an app's name starts with a letter and has up to 31 lower case letters, digits and _")
+    if not isinstance(app, Mapping):
+        raise _mistake(name, f"a mapping is expected, found {app!r}")
+    for key in app:
+        if key not in _APP_KEYS:
+            raise _mistake(name, f"unknown key '{key}'; known are {', '.join(_APP_KEYS)}")
+    for key in _REQUIRED:
+        if not app.get(key):
+            raise _mistake(name, f"{key} is missing")
+    resolved: dict[str, Any] = {"name": name}
+    for key, (kind, default) in _APP_KEYS.items():
+        value = app.get(key, default)
+        if value is None:
+            value = default
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise _mistake(name, f"{key} must be a {kind.__name__}, found {value!r}")
+        resolved[key] = value
+    _validate_domains(name, resolved["domains"])
+    unknown = set(resolved["contract"]) - set(CONTRACT_DEFAULTS)
+    if unknown:
+        raise _mistake(name, f"contract has the unknown key '{sorted(unknown)[0]}'; known are {', '.join(CONTRACT_DEFAULTS)}")
+    resolved["contract"] = {**CONTRACT_DEFAULTS, **resolved["contract"]}
+    resolved["wsgi"] = resolved["wsgi"] or resolved["settings_module"].split(".")[0] + ".wsgi:application"
+    return resolved
+
+
+def resolve_apps(apps: Any) -> list[dict[str, Any]]:
+    """All apps of a host in their order, defaults filled in."""
+    if not isinstance(apps, Mapping) or not apps:
+        raise ChecklistError("prodready_apps must map at least one app's name to its options; see docs/inventory.md")
+    resolved = [resolve_app(str(name), app) for name, app in apps.items()]
+    owners: dict[str, str] = {}
+    for app in resolved:
+        for domain in app["domains"]:
+            if domain in owners:
+                raise _mistake(app["name"], f"domain '{domain}' belongs to {owners[domain]} already")
+            owners[domain] = app["name"]
+    return resolved
+
+
+#: What a host with these apps is planned to report: owner, kind of subject, and whether there is one per app.
+_PLAN = (
+    ("host", "host", None),
+    ("certificate", "certificate", "app"),
+    ("postgresql", "cluster", "main"),
+    ("postgresql", "database", "app"),
+    ("gunicorn", "service", "app"),
+    ("django_app", "app", "app"),
+    ("nginx", "nginx", "nginx"),
+    ("nginx", "site", "app"),
+)
+
+
+def plan_host(host: str, apps: Any) -> list[dict[str, str]]:
+    """What should report on a host, so that a role that silently did not run is seen."""
+    plan = []
+    for owner, kind, instance in _PLAN:
+        instances = [app["name"] for app in resolve_apps(apps)] if instance == "app" else [instance or host]
+        plan += [{"host": host, "owner": owner, "subject": kind, "instance": one} for one in instances]
+    return plan
