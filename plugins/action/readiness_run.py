@@ -13,6 +13,7 @@ from ansible import __version__ as ansible_version
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.prodready.django.plugins.plugin_utils._apps import plan_host
 from ansible_collections.prodready.django.plugins.plugin_utils._evaluate import Permissions
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._resolve import PROFILES, select_scope
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         "scope_except": {"type": "list", "elements": "str", "default": []},
         "depth": {"type": "str", "default": "quick"},
         "effects": {"type": "str", "default": "none"},
-        "plan": {"type": "list", "elements": "dict", "default": []},
+        "hosts": {"type": "list", "elements": "str", "default": []},
         "note": {"type": "str", "choices": ["unreachable", "provision_failed"]},
         "message": {"type": "str", "default": ""},
     }
@@ -47,17 +48,18 @@ class ActionModule(ActionBase):
         _validation, args = self.validate_argument_spec(argument_spec=self._SPEC)
         args = to_plain(args)
         try:
-            return self._begin(args) if args["state"] == "begun" else self._note(args, task_vars)
+            return self._begin(args, task_vars) if args["state"] == "begun" else self._note(args, task_vars)
         except ChecklistError as error:
             raise AnsibleActionFail(str(error)) from error
 
     @staticmethod
-    def _begin(args):
+    def _begin(args, task_vars):
         now = datetime.now(timezone.utc)
         Permissions(depth=args["depth"], effects=args["effects"])
         select_scope(Catalogue.load(), args["scope"], args["scope_except"])
         if args["profile"] not in ("auto", *PROFILES):
             raise ChecklistError(f"prodready_profile is '{args['profile']}'; known are auto, {', '.join(PROFILES)}")
+        apps = {host: to_plain(task_vars["hostvars"][host].get("prodready_apps")) for host in args["hosts"]}
         run = {
             "id": new_run_id(now),
             "started": now.isoformat(timespec="seconds"),
@@ -65,7 +67,8 @@ class ActionModule(ActionBase):
             "controller": socket.gethostname(),
             "by": getpass.getuser(),
             "ansible_core": ansible_version,
-            **{key: args[key] for key in ("profile", "scope", "scope_except", "depth", "effects", "plan")},
+            **{key: args[key] for key in ("profile", "scope", "scope_except", "depth", "effects")},
+            "plan": [entry for host in args["hosts"] for entry in plan_host(host, apps[host])],
         }
         store = RunStore.begin(Path(args["reports"]).absolute(), run)
         return {"changed": False, "ansible_facts": {"prodready_run": str(store.directory)}}

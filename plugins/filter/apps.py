@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.prodready.django.plugins.plugin_utils import _apps
+from ansible_collections.prodready.django.plugins.plugin_utils import _apps, _init
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
@@ -23,11 +23,19 @@ def _guarded(function):
     return call
 
 
+def _init_answers(answers):
+    """Either the inventory's values or, under `mistake`, the sentence to refuse them with."""
+    try:
+        return {**_init.init_answers(to_plain(answers)), "mistake": ""}
+    except ChecklistError as error:
+        return {"mistake": str(error)}
+
+
 class FilterModule:
     """Filters of the collection."""
 
     def filters(self):
         return {
             "resolve_apps": _guarded(_apps.resolve_apps),
-            "plan_host": _guarded(lambda apps, host: _apps.plan_host(host, apps)),
+            "init_answers": _init_answers,
         }
