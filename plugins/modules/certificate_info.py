@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Observe a TLS certificate: as it lies in a file, and as a server shows it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificate_info
+short_description: Observe a TLS certificate, in its file and as served
+version_added: 0.1.0
+author:
+  - prodready maintainers (@prodready)
+description:
+  - Makes a TLS handshake for each domain, reads the certificate and the mode of its key from disk, and looks for a renewal timer.
+  - Nothing is served or read but public parts; of the key only owner, mode and whether it fits the certificate are returned.
+options:
+  domains:
+    description:
+      - Names to ask the server for, each with a handshake of its own.
+    type: list
+    elements: str
+    default: []
+  certificate_file:
+    description:
+      - The certificate with its chain, in PEM form.
+    type: path
+    required: true
+  key_file:
+    description:
+      - The private key that belongs to it, in PEM form.
+    type: path
+    required: true
+  address:
+    description:
+      - Address at which the server is asked.
+    type: str
+    default: 127.0.0.1
+  port:
+    description:
+      - Port at which the server is asked.
+    type: int
+    default: 443
+  ca_file:
+    description:
+      - A further certificate authority to trust beside the system's trust store.
+    type: path
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - It never changes anything.
+"""
+
+EXAMPLES = r"""
+- name: Look at the shop's certificate
+  prodready.django.certificate_info:
+    domains: [shop.example.org]
+    certificate_file: /etc/prodready/tls/shop/fullchain.pem
+    key_file: /etc/prodready/tls/shop/privkey.pem
+  become: true
+  register: certificate_observed
+"""
+
+RETURN = r"""
+observations:
+  description:
+    - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
+    - The names are V(served), V(file), V(key) and V(timers).
+  returned: always
+  type: dict
+  sample:
+    key:
+      seconds: 0.001
+      value: {mode: "0600", uid: 0, matches: true}
+observed_from:
+  description: From where it was observed.
+  returned: always
+  type: str
+  sample: host
+"""
+
+import os
+import ssl
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.prodready.django.plugins.module_utils import _http_client, _x509
+from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, Observer
+
+RENEWERS = ("certbot.timer", "acme", "lego", "dehydrated", "prodready-certificate")
+
+
+def served(domains, address, port, ca_file):
+    """For each domain what the server shows for it, and what a client that trusts this host's store says to that."""
+    if not domains:
+        raise ObservationError("no domain was given to ask for")
+    found = []
+    for domain in domains:
+        entry = {"domain": domain, "address": "{0}:{1}".format(address, port), "verified": False, "problem": ""}
+        try:
+            shown = _http_client.tls_context(verify=False)
+            with _http_client.Endpoint(address, port, shown, domain).open() as sock:
+                certificate = _x509.read_certificate(sock.getpeercert(binary_form=True))
+                entry.update(certificate, names_domain=_x509.name_matches(domain, certificate["names"]))
+            with _http_client.Endpoint(address, port, _http_client.tls_context(ca_file=ca_file), domain).open():
+                entry["verified"] = True
+        except (OSError, ValueError) as error:
+            entry["problem"] = _short(error)
+        found.append(entry)
+    return found
+
+
+def _short(error):
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    return str(error)
+
+
+def in_file(path):
+    """The first certificate of a file, and how many follow it."""
+    with open(path, encoding="ascii", errors="replace") as handle:
+        blocks = _x509.pem_blocks(handle.read())
+    if not blocks:
+        raise ObservationError("{0} holds no certificate".format(path))
+    return dict(_x509.read_certificate(blocks[0]), path=path, chain_length=len(blocks))
+
+
+def key_of(key_file, certificate_file):
+    """Owner, mode and fit of the private key. The key itself is only loaded, never shown."""
+    entry = os.stat(key_file)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate_file, key_file, password="")
+        matches = True
+    except ssl.SSLError as error:
+        if error.reason != "KEY_VALUES_MISMATCH":
+            raise ObservationError("{0} cannot be loaded: {1}".format(key_file, error.reason or error)) from None
+        matches = False
+    return {"path": key_file, "mode": "{0:04o}".format(entry.st_mode & 0o7777), "uid": entry.st_uid, "matches": matches}
+
+
+def timers(run_command):
+    """Timers that renew certificates: loaded ones whose name says so, with their next run."""
+    rc, out, err = run_command(["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--plain"])
+    if rc != 0:
+        raise ObservationError("systemctl list-timers ended with {0}: {1}".format(rc, err.strip()))
+    found = []
+    for line in out.splitlines():
+        name = next((word for word in line.split() if word.endswith(".timer")), "")
+        if name and any(renewer in name for renewer in RENEWERS):
+            found.append({"timer": name, "scheduled": not line.lstrip().startswith(("-", "n/a"))})
+    return found
+
+
+def look(params, run_command):
+    observer = Observer()
+    observer.observe("served", served, params["domains"], params["address"], params["port"], params["ca_file"])
+    observer.observe("file", in_file, params["certificate_file"])
+    observer.observe("key", key_of, params["key_file"], params["certificate_file"])
+    observer.observe("timers", timers, run_command)
+    return observer.result()
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "domains": {"type": "list", "elements": "str", "default": []},
+            "certificate_file": {"type": "path", "required": True},
+            "key_file": {"type": "path", "required": True, "no_log": False},
+            "address": {"type": "str", "default": "127.0.0.1"},
+            "port": {"type": "int", "default": 443},
+            "ca_file": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**look(module.params, module.run_command))
+
+
+if __name__ == "__main__":
+    main()
