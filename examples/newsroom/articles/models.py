@@ -131,9 +131,15 @@ class Article(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def clean(self) -> None:
+        self._date_publication()
+
+    def _date_publication(self) -> None:
         if self.status == self.Status.PUBLISHED and self.published_at is None:
             self.published_at = timezone.now()
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self._date_publication()
         if self.slug:
             super().save(*args, **kwargs)
             return

@@ -28,6 +28,6 @@ def _block(block: str) -> SafeString:
 
 @register.filter
 def highlight(text: str) -> SafeString:
-    """PostgreSQL's headline with the found words marked."""
-    escaped = conditional_escape(text)
+    """PostgreSQL's headline with the found words marked, and without the signs that make headings and quotations."""
+    escaped = conditional_escape(re.sub(r"(^|\s)(##|>)\s+", r"\1", text))
     return mark_safe(escaped.replace(MARK_START, "<mark>").replace(MARK_STOP, "</mark>"))  # noqa: S308 (escaped above)
