@@ -32,6 +32,7 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "wsgi": (str, ""),
     "environment": (dict, {}),
     "requirements": (str, "auto"),
+    "commands": (list, []),
     "certificate": (dict, {"provider": "own_ca"}),
     "hsts_max_age": (int, 63072000),
     "client_max_body_size_mb": (int, 10),
@@ -39,7 +40,7 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "media_url": (str, "/media/"),
     "workers": (int, 0),
     "threads": (int, 2),
-    "worker_memory_mb": (int, 150),
+    "worker_memory_mb": (int, 200),
     "database_extensions": (list, []),
     "contract": (dict, {}),
 }
