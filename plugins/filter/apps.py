@@ -37,5 +37,10 @@ class FilterModule:
     def filters(self):
         return {
             "resolve_apps": _guarded(_apps.resolve_apps),
+            "app_certificates": _guarded(_apps.certificates),
+            "app_sites": _guarded(_apps.sites),
+            "app_databases": _guarded(_apps.databases),
+            "app_databases_with_passwords": _guarded(lambda apps, secrets: _apps.databases_with_passwords(apps, to_plain(secrets))),
+            "app_secrets": _guarded(lambda secrets, app: _apps.app_secrets(secrets, app)),
             "init_answers": _init_answers,
         }

@@ -124,3 +124,72 @@ def plan_host(host: str, apps: Any) -> list[dict[str, str]]:
         instances = [app["name"] for app in resolve_apps(apps)] if instance == "app" else [instance or host]
         plan += [{"host": host, "owner": owner, "subject": kind, "instance": one} for one in instances]
     return plan
+
+
+def certificates(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role certificate keeps: one per app, as its `certificate` says."""
+    return [{"name": app["name"], "domains": app["domains"], **app["certificate"]} for app in apps]
+
+
+def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role nginx serves: one site per app."""
+    return [
+        {
+            "name": app["name"],
+            "domains": app["domains"],
+            "certificate": app["name"],
+            "upstream_socket": f"/run/{app['name']}/gunicorn.sock",
+            "static_root": f"/srv/{app['name']}/current/static",
+            "static_url": app["static_url"],
+            "media_root": f"/srv/{app['name']}/media",
+            "media_url": app["media_url"],
+            "client_max_body_size": f"{app['client_max_body_size_mb']}m",
+            "hsts_max_age": app["hsts_max_age"],
+        }
+        for app in apps
+    ]
+
+
+def require_secret(secrets: Any, app: str, name: str) -> str:
+    """A secret of an app, or the sentence that says where it belongs."""
+    value: Any = (secrets or {}).get(app) if isinstance(secrets, Mapping) else None
+    for step in name.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    if not value:
+        raise ChecklistError(
+            f"prodready_secrets.{app}.{name} is missing. It belongs into secrets.yml beside the inventory (see docs/inventory.md)"
+        )
+    return str(value)
+
+
+def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
+    """All secrets of one app, complete."""
+    for name in ("secret_key", "database_owner_password", "database_app_password"):
+        require_secret(secrets, app, name)
+    return dict(secrets[app])
+
+
+def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role postgresql provides and its verify looks at: one database per app, without passwords."""
+    return [
+        {
+            "name": app["name"],
+            "owner": f"{app['name']}_owner",
+            "app_role": f"{app['name']}_app",
+            "extensions": app["database_extensions"],
+            **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
+        }
+        for app in apps
+    ]
+
+
+def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[dict[str, Any]]:
+    """The same with the passwords, for provisioning only."""
+    return [
+        {
+            **database,
+            "owner_password": require_secret(secrets, database["name"], "database_owner_password"),
+            "app_password": require_secret(secrets, database["name"], "database_app_password"),
+        }
+        for database in databases(apps)
+    ]
