@@ -1,0 +1,353 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One look at a running PostgreSQL: two or three psql runs and a few handshakes. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import re
+
+from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
+from ansible_collections.prodready.django.plugins.module_utils import _postgresql_queries as queries
+from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, Observer, command_output
+from ansible_collections.prodready.django.plugins.module_utils._postgresql_handshake import certificate_hash, handshake, look_at_tls
+
+SYSTEM_USER = "postgres"
+#: An address of this machine that no application uses: what a stranger on the loopback network would come from.
+STRANGE_LOOPBACK = "127.0.0.9"
+
+
+class Psql:
+    """Runs scripts as the operating-system user postgres, over the local socket."""
+
+    def __init__(self, run_command, port, read_only=True):
+        self._run_command = run_command
+        self._port = port
+        self._options = "-c statement_timeout=5s -c lock_timeout=1s -c client_min_messages=error"
+        # What is written here carries verifiers: none of it belongs into the server's log.
+        self._options += (
+            " -c default_transaction_read_only=on"
+            if read_only
+            else " -c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
+        )
+
+    def _argv(self):
+        try:
+            account = pwd.getpwnam(SYSTEM_USER)
+        except KeyError as error:
+            raise ObservationError("PostgreSQL is not installed: there is no user {0}".format(SYSTEM_USER)) from error
+        if os.geteuid() == account.pw_uid:
+            return []
+        if os.geteuid() != 0:
+            raise NeedsRoot("PostgreSQL is asked as the operating-system user {0}".format(SYSTEM_USER))
+        return ["runuser", "-u", SYSTEM_USER, "--"]
+
+    def run(self, script, database="postgres", arguments=()):
+        """The output of a script; a connection that fails is a sentence."""
+        rc, out, err = self._run_command(
+            self._argv() + ["timeout", "30", "psql", "-XAtq", "-w", "-p", str(self._port)] + list(arguments),
+            data=script,
+            environ_update={
+                "PGDATABASE": database,
+                "PGOPTIONS": self._options,
+                "PGCONNECT_TIMEOUT": "5",
+                "PGCLIENTENCODING": "UTF8",
+                "LC_ALL": "C.UTF-8",
+            },
+            cwd="/",
+        )
+        if rc != 0:
+            said = (err or out).strip().splitlines()
+            raise ObservationError("psql ended with {0}: {1}".format(rc, said[-1] if said else "no output"))
+        return out
+
+    def sections(self, script, database="postgres"):
+        return pg.parse_sections(self.run(script, database)) if script else {}
+
+
+class Failed:
+    """Stands for the sections of a psql run that did not happen; whoever asks gets its sentence."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __contains__(self, name):
+        raise ObservationError(str(self.error))
+
+
+def _try_sections(psql, script, database="postgres"):
+    try:
+        return psql.sections(script, database)
+    except ObservationError as error:
+        return Failed(error)
+
+
+def _answers(sections, name):
+    """Whether the server answers at all; that it does not is an observation, that we may not ask is an error."""
+    if isinstance(sections, Failed):
+        if str(sections.error).startswith("needs root"):
+            raise sections.error
+        return {"answers": False, "reason": str(sections.error)}
+    pg.answer(sections, name)
+    return {"answers": True, "reason": ""}
+
+
+# --- The cluster -------------------------------------------------------------------------------------------------------------------------
+
+
+def _read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def _binary(run_command, server):
+    """The program that runs, and the version of the program that is installed in its place now."""
+    link = os.readlink("/proc/{0}/exe".format(server["pid"]))
+    path = link[: -len(" (deleted)")] if link.endswith(" (deleted)") else link
+    installed = pg.parse_version(command_output(run_command, [path, "--version"]))
+    return {"running": server["version"], "installed": installed, "program": path, "replaced": path != link}
+
+
+def _listeners(port):
+    found = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if os.path.exists(path):
+            found += pg.parse_listeners(_read(path), port)
+    return {"tcp": sorted(set(found))}
+
+
+def _own_addresses(run_command):
+    rc, out, _err = run_command(["hostname", "-I"])
+    return out.split() if rc == 0 else []
+
+
+def _targets(listeners, own):
+    """Pairs of address and, where the machine has one, strange source address for that address."""
+    wild = {"0.0.0.0", "::"} & set(listeners)
+    pairs = []
+    if "127.0.0.1" in listeners or wild:
+        pairs.append(("127.0.0.1", STRANGE_LOOPBACK))
+    for address in own:
+        family = "::" if ":" in address else "0.0.0.0"
+        if address in listeners or family in listeners or "::" in listeners:
+            pairs.append((address, address))
+    return pairs
+
+
+def app_address(listeners):
+    """Where an application on this machine meets the server, or a sentence when the server has no TCP address."""
+    for address, wild in (("127.0.0.1", "0.0.0.0"), ("::1", "::")):
+        if address in listeners or wild in listeners:
+            return address
+    if not listeners:
+        raise ObservationError("the server listens on no TCP address")
+    return listeners[0]
+
+
+def _config(sections, server, settings):
+    """Files of the configuration that are newer than what the server has loaded, faulty lines, and what waits for a restart."""
+    files = [value for value in pg.rows(sections, "configuration_files") if value]
+    files += [server["hba_file"], server["ident_file"]]
+    for name in ("ssl_cert_file", "ssl_key_file", "ssl_ca_file"):
+        value = settings.get(name, {}).get("setting")
+        if value and settings.get("ssl", {}).get("setting") == "on":
+            files.append(os.path.join(server["data_directory"], value))
+    newer = sorted({path for path in files if os.path.exists(path) and os.path.getmtime(path) > server["loaded_at"]})
+    problems = pg.rows(sections, "configuration_errors")
+    waiting = pg.row(sections, "pending_restart")["names"]
+    return {
+        "newer": newer,
+        "errors": [problem for problem in problems if not problem["restart"]],
+        "needs_restart": sorted(set(waiting) | {problem["name"] for problem in problems if problem["restart"]}),
+        "pending_restart": waiting,
+    }
+
+
+def _hba(sections):
+    rules = [pg.describe_rule(entry) for entry in pg.rows(sections, "hba")]
+    return {"rules": rules, "errors": [rule for rule in rules if rule["error"]]}
+
+
+def _roles(sections):
+    entries = pg.rows(sections, "roles")
+    names = {entry["rolname"] for entry in entries} | set(pg.rows(sections, "databases"))
+    return {entry["rolname"]: pg.describe_role(entry, names) for entry in entries}
+
+
+def _served_tls(listeners, port, ca_file, server, settings):
+    """What a client meets that asks for TLS, and whether the certificate is the one in the file."""
+    found = look_at_tls(app_address(listeners), port, ca_file=ca_file)
+    name = settings.get("ssl_cert_file", {}).get("setting") or ""
+    path = os.path.join(server.get("data_directory", ""), name)
+    found["file_is_served"] = None
+    if found["offered"] and name and os.path.exists(path):
+        found["file_is_served"] = certificate_hash(_read(path)) == found["certificate"]
+    return found
+
+
+def observe_files(paths):
+    """Whether files are there, and who may read them."""
+    found = {}
+    for path in paths:
+        try:
+            status = os.stat(path)
+            found[path] = {"exists": True, "mode": "{0:04o}".format(status.st_mode & 0o7777), "size": status.st_size, "uid": status.st_uid}
+        except FileNotFoundError:
+            found[path] = {"exists": False}
+    return found
+
+
+def observe_clusters(root="/etc/postgresql"):
+    """The clusters of Debian's layout, whether they run or not."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(root, "*", "*", "postgresql.conf"))):
+        version, name = path.split(os.sep)[-3:-1]
+        port = re.search(r"(?m)^\s*port\s*=\s*(\d+)", _read(path))
+        found.append({"version": version, "name": name, "port": int(port.group(1)) if port else 5432})
+    return found
+
+
+def observe_cluster(run_command, *, port, ca_file="", files=()):
+    """All observations of one cluster; also what the databases' observations need of it."""
+    observer = Observer()
+    sections = _try_sections(Psql(run_command, port), queries.cluster_script())
+    observer.observe("answers", _answers, sections, "server")
+    server = observer.observe("server", pg.row, sections, "server") or {}
+    settings = observer.observe("settings", pg.row, sections, "settings") or {}
+    observer.observe("binary", lambda: _binary(run_command, server or pg.row(sections, "server")))
+    observer.observe("config", lambda: _config(sections, server or pg.row(sections, "server"), settings))
+    observer.observe("hba", _hba, sections)
+    observer.observe("roles", _roles, sections)
+    observer.observe("databases", pg.rows, sections, "databases")
+    observer.observe("sessions", pg.rows, sections, "sessions")
+    listeners = (observer.observe("listeners", _listeners, port) or {}).get("tcp", [])
+    observer.observe("tls", lambda: _served_tls(listeners, port, ca_file, server, settings))
+    observer.observe(
+        "superuser_over_tcp",
+        lambda: {
+            kind: handshake(app_address(listeners), port, user=SYSTEM_USER, database="postgres", tls=kind == "tls")
+            for kind in ("tls", "plain")
+        },
+    )
+    observer.observe("clusters", observe_clusters)
+    observer.observe("files", observe_files, files)
+    return observer, listeners
+
+
+# --- A database ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _collations(sections, database):
+    """Recorded and actual version of each collation in use; servers before 15 do not record the database's own."""
+    if sections["collations"]["sqlstate"] == "42883" or sections["collations"]["sqlstate"] == "42703":
+        raise ObservationError("this server does not record the version of a database's collation; PostgreSQL 15 does")
+    return [entry for entry in pg.rows(sections, "collations")] or [{"name": database["collate"], "recorded": None, "actual": None}]
+
+
+def _round_trip(sections):
+    """A four-byte character there and back; a server that cannot take it is an observation, not an error."""
+    entry = sections["round_trip"] if "round_trip" in sections else {"sqlstate": "", "message": ""}
+    if entry["sqlstate"]:
+        return {"same": False, "characters": 0, "problem": "{0} ({1})".format(entry["message"], entry["sqlstate"])}
+    found = pg.row(sections, "round_trip")
+    return {"same": found["returned"] == queries.EMOJI, "characters": found["characters"], "problem": ""}
+
+
+def _denied(sections):
+    """What became of three things an application's role has no business with: the SQL state, empty where it was allowed."""
+    names = ("denied_create_role", "denied_create_table", "denied_program")
+    return {name[len("denied_") :]: sections[name]["sqlstate"] for name in names if name in sections}
+
+
+def _attempts(sections, names):
+    """The plan of each section, or why there is none."""
+    found = []
+    for name in names:
+        try:
+            found.append({"nodes": pg.parse_plan(pg.answer(sections, name)), "problem": ""})
+        except ObservationError as error:
+            found.append({"nodes": [], "problem": str(error)})
+    return found
+
+
+def _search(psql, sections, name, app_role, declared):
+    """Search vectors, columns or expressions of indexes: configuration, indexes, and what a search does with them."""
+    targets = pg.rows(sections, "search_columns") + pg.rows(sections, "search_expressions")
+    fallback = declared or pg.row(sections, "database")["text_search_config"].split(".")[-1]
+    for target in targets:
+        target["configurations"] = pg.configurations(target["expression"])
+        target["fallback"] = fallback
+        target["name"] = "{0}.{1}".format(target["table"], target["column"]) if target["column"] else target["indexes"][0]["name"]
+    tried = psql.sections(queries.search_script(targets, app_role), name)
+    plans = _attempts(tried, ["plan_{0}".format(number) for number in range(len(targets))])
+    described = []
+    for number, target in enumerate(targets):
+        stem = "stem_{0}".format(number)
+        configuration = (target["configurations"] or [fallback])[0]
+        described.append(
+            {
+                "name": target["name"],
+                "table": target["table"],
+                "configurations": target["configurations"],
+                "indexes": target["indexes"],
+                "generated": bool(target["expression"]),
+                "word_known": configuration in pg.STEMS,
+                "stems": pg.row(tried, stem)["found"] if stem in tried and not tried[stem]["sqlstate"] else None,
+                "problem": tried[stem]["message"] if stem in tried else "",
+                "plan_indexes": sorted({node["index"] for node in plans[number]["nodes"] if node["index"]}),
+                "plan_problem": plans[number]["problem"],
+            }
+        )
+    return {"in_use": bool(targets or declared), "declared": declared, "targets": described}
+
+
+def _hot_queries(psql, name, app_role, declared):
+    tried = psql.sections(queries.hot_query_script(declared, app_role), name)
+    plans = _attempts(tried, ["hot_{0}".format(number) for number in range(len(declared))])
+    for query, plan in zip(declared, plans):
+        if not pg.is_plain_query(query):
+            plan["problem"] = "not one SELECT: it must begin with SELECT or WITH and hold neither ; nor \\"
+        plan["query"] = " ".join(query.split())[:120]
+    return {"count": len(declared), "plans": plans}
+
+
+def _handshakes(run_command, listeners, port, name, user, networks):
+    """How the start of a connection is answered: as the application's own, unencrypted, from strange addresses, to another database."""
+    address = app_address(listeners)
+    strangers = []
+    for target, source in _targets(listeners, _own_addresses(run_command)):
+        if not pg.is_within(source, networks):
+            for tls in (True, False):
+                answer = handshake(target, port, user=user, database=name, source=source, tls=tls)
+                strangers.append({"from": source, "to": target, "tls": tls, "outcome": answer["outcome"], "message": answer["message"]})
+    return {
+        "tls": handshake(address, port, user=user, database=name, tls=True),
+        "plain": handshake(address, port, user=user, database=name),
+        "to_postgres": handshake(address, port, user=user, database="postgres", tls=True),
+        "strangers": strangers,
+    }
+
+
+def observe_database(run_command, entry, *, port, listeners, addresses):
+    """All observations of one database; `entry` names it, its roles and what it declares."""
+    observer = Observer()
+    name, app_role = entry["name"], entry.get("app_role") or ""
+    psql = Psql(run_command, port)
+    sections = _try_sections(psql, queries.database_script(app_role), name)
+    observer.observe("answers", _answers, sections, "database")
+    database = observer.observe("database", pg.row, sections, "database") or {}
+    observer.observe("collations", _collations, sections, database)
+    observer.observe("round_trip", _round_trip, sections)
+    observer.observe("indexes", pg.row, sections, "indexes")
+    observer.observe("foreign_keys", pg.row, sections, "foreign_keys")
+    observer.observe("schemas", pg.rows, sections, "schemas")
+    observer.observe("search", _search, psql, sections, name, app_role, entry.get("text_search_config") or "")
+    observer.observe("hot_queries", _hot_queries, psql, name, app_role, entry.get("hot_queries") or [])
+    if app_role:
+        observer.observe("app_role", pg.row, sections, "app_role")
+        observer.observe("denied", _denied, sections)
+        networks = pg.resolve_addresses(addresses)
+        observer.observe("handshakes", _handshakes, run_command, listeners, port, name, app_role, networks)
+    return observer

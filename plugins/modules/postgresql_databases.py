@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create databases, each with an owner and an application role, and keep their privileges as declared."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgresql_databases
+short_description: Create databases, each with an owner and an application role
+version_added: 0.1.0
+description:
+  - Creates or corrects databases, their two login roles, the roles' passwords, and what each may do, in one look and one
+    transaction per database.
+  - The owner owns the database and its schema C(public). The application's role reads and writes rows, and nothing else.
+    Everybody else is shut out.
+  - Passwords reach the server only as SCRAM verifiers. A password is compared with the stored verifier, so an unchanged one
+    changes nothing.
+  - Drops nothing. A database that is no longer declared stays.
+author: prodready maintainers (@prodready)
+options:
+  port:
+    description: Port of the cluster.
+    type: int
+    default: 5432
+  databases:
+    description: The databases.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      owner:
+        description: Role that owns the database, used by migrations.
+        type: str
+        required: true
+      owner_password:
+        description: Password of the owner, in printable ASCII.
+        type: str
+        required: true
+      app_role:
+        description: Role of the running application.
+        type: str
+        required: true
+      app_password:
+        description: Password of the application's role, in printable ASCII.
+        type: str
+        required: true
+      connection_limit:
+        description: Connections that the application's role may hold at a time.
+        type: int
+        default: 40
+      extensions:
+        description: Extensions that are created in the database.
+        type: list
+        elements: str
+        default: []
+      text_search_config:
+        description: Default text search configuration of the database, empty to leave the cluster's.
+        type: str
+        default: ""
+  app_settings:
+    description: Settings of every session of the applications' roles.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Says what it would change.
+    support: full
+  diff_mode:
+    description: Shows both sides of every thing that differs; passwords are told as C(as declared) or C(another).
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Create the database of an application
+  prodready.django.postgresql_databases:
+    databases:
+      - name: newsroom
+        owner: newsroom_owner
+        owner_password: "{{ owner_password }}"
+        app_role: newsroom_app
+        app_password: "{{ app_password }}"
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be.
+  returned: always
+  type: list
+  elements: str
+  sample: ["role newsroom_app", "database newsroom"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.prodready.django.plugins.module_utils import _postgresql_plan as planning
+from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
+from ansible_collections.prodready.django.plugins.module_utils._postgresql import rows
+from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe import Psql
+
+DATABASE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "owner": {"type": "str", "required": True},
+    "owner_password": {"type": "str", "required": True, "no_log": True},
+    "app_role": {"type": "str", "required": True},
+    "app_password": {"type": "str", "required": True, "no_log": True},
+    "connection_limit": {"type": "int", "default": 40},
+    "extensions": {"type": "list", "elements": "str", "default": []},
+    "text_search_config": {"type": "str", "default": ""},
+}
+
+
+def refuse_odd_passwords(entry):
+    """Other characters would have to be normalised as RFC 4013 says; both ends must agree on it."""
+    for role, key in (("owner", "owner_password"), ("app_role", "app_password")):
+        if not entry[key] or not entry[key].isascii() or not entry[key].isprintable():
+            raise planning.Refusal("the password of role {0} must be printable ASCII; change {1} of {2}".format(entry[role], key, entry["name"]))
+
+
+def apply(psql, facts, database="postgres"):
+    """Carry out a plan: what can be undone in one transaction, creating the database after it."""
+    alone = [fact.sql for fact in facts if fact.sql.startswith("CREATE DATABASE")]
+    together = [fact.sql for fact in facts if fact.sql not in alone]
+    if together:
+        psql.run("\\set VERBOSITY terse\nBEGIN;\n{0};\nCOMMIT;\n".format(";\n".join(together)), database, ["-v", "ON_ERROR_STOP=1"])
+    for statement in alone:
+        psql.run("\\set VERBOSITY terse\n{0};\n".format(statement), database, ["-v", "ON_ERROR_STOP=1"])
+
+
+def ensure(psql, entry, check_mode):
+    """Bring one database to what is declared; the facts that differed."""
+    refuse_odd_passwords(entry)
+    found = psql.sections(planning.cluster_questions(entry))
+    roles = {row["rolname"]: row for row in rows(found, "roles")}
+    described = rows(found, "database")
+    database = next((row for row in described if "owner" in row), None)
+    template = next((row["template"] for row in described if "template" in row), "UTF8")
+    changes = planning.plan(planning.cluster_facts(entry, roles, database, template))
+    if not check_mode:
+        apply(psql, changes)
+    elif database is None or len(roles) < len({entry["owner"], entry["app_role"]}):
+        return changes
+    inside = psql.sections(planning.database_questions(entry), entry["name"])
+    schema = rows(inside, "schema")
+    facts = planning.database_facts(
+        entry,
+        rows(inside, "access")[0],
+        schema[0] if schema else None,
+        planning.read_settings(rows(inside, "settings")),
+        rows(inside, "extensions"),
+    )
+    more = planning.plan(facts)
+    if not check_mode:
+        apply(psql, more, entry["name"])
+    return changes + more
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "port": {"type": "int", "default": 5432},
+            "databases": {"type": "list", "elements": "dict", "required": True, "options": DATABASE_OPTIONS},
+            "app_settings": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    psql = Psql(module.run_command, module.params["port"], read_only=False)
+    changes = []
+    try:
+        for entry in module.params["databases"]:
+            changes += ensure(psql, dict(entry, app_settings=module.params["app_settings"]), module.check_mode)
+    except (ObservationError, planning.Refusal) as error:
+        module.fail_json(msg="{0}.".format(str(error).rstrip(".")), changes=[fact.key for fact in changes])
+    module.exit_json(changed=bool(changes), changes=[fact.key for fact in changes], diff=planning.difference(changes))
+
+
+if __name__ == "__main__":
+    main()
