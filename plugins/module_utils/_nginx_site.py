@@ -82,19 +82,22 @@ class Site:
         return self._endpoint().request(method, target, host or self._canonical, agent + list(headers))
 
     def _reach(self, scheme, domain, where):
-        entry = {"scheme": scheme, "domain": domain, "status": None, "seconds": None, "problem": ""}
-        entry.update(where)
-        started = time.monotonic()
-        try:
-            if scheme == "https":
-                answer = Endpoint(where["address"], self._p["https_port"], self._verified, domain).request(
-                    "GET", self._p["home_path"], domain)
-            else:
-                answer = Endpoint(where["address"], self._p["http_port"]).request("GET", self._p["home_path"], domain)
-            entry["status"] = answer.status
-        except FAILURES as error:
-            entry["problem"] = reason(error)
-        entry["seconds"] = round(time.monotonic() - started, 4)
+        entry = dict(where, scheme=scheme, domain=domain, status=None, verified=False, seconds=None, problem="")
+        contexts = [self._verified, self._unverified] if scheme == "https" else [None]
+        for context in contexts:
+            port = self._p["https_port"] if context else self._p["http_port"]
+            started = time.monotonic()
+            try:
+                answer = Endpoint(where["address"], port, context, domain).request("GET", self._p["home_path"], domain)
+                entry.update(status=answer.status, verified=context is self._verified)
+                break
+            except ssl.SSLCertVerificationError as error:  # one finding; it must not hide whether there is an answer
+                entry["problem"] = reason(error)
+            except FAILURES as error:
+                entry["problem"] = entry["problem"] or reason(error)
+                break
+            finally:
+                entry["seconds"] = round(time.monotonic() - started, 4)
         return entry
 
     def listeners(self):
@@ -104,12 +107,9 @@ class Site:
             found += [self._reach("https", domain, where) for domain in self._domains]
             found.append(self._reach("http", self._canonical, where))
         secure = [entry for entry in found if entry["scheme"] == "https" and entry["domain"] == self._canonical]
-        good = [entry["address"] for entry in secure if entry["status"]]
-        if good:
-            self._address = good[0]
-        else:  # a certificate nobody trusts is one finding; it must not hide all others
-            self._trusted = False
-            self._address = next((e["address"] for e in secure if e["problem"].startswith("certificate")), "127.0.0.1")
+        best = next((entry for entry in secure if entry["status"]), None)
+        if best:
+            self._address, self._trusted = best["address"], best["verified"]
         return found
 
     # -- protocols ----------------------------------------------------------------------------------------------------

@@ -88,23 +88,32 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prodready.django.plugins.module_utils import _http_client, _x509
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, Observer
 
+#: X509_V_FLAG_NO_CHECK_TIME; Python has no name for it.
+IGNORE_DATES = 0x200000
+
 RENEWERS = ("certbot.timer", "acme", "lego", "dehydrated", "prodready-certificate")
 
 
 def served(domains, address, port, ca_file):
-    """For each domain what the server shows for it, and what a client that trusts this host's store says to that."""
+    """For each domain what the server shows for it, and whether its chain leads to this host's trust store.
+
+    Names and dates are other questions: they are returned, and take no part in the answer about the chain.
+    """
     if not domains:
         raise ObservationError("no domain was given to ask for")
+    chain = _http_client.tls_context(ca_file=ca_file)
+    chain.check_hostname = False
+    chain.verify_flags |= IGNORE_DATES
     found = []
     for domain in domains:
-        entry = {"domain": domain, "address": "{0}:{1}".format(address, port), "verified": False, "problem": ""}
+        entry = {"domain": domain, "address": "{0}:{1}".format(address, port), "answered": False, "chain": False, "problem": ""}
         try:
             shown = _http_client.tls_context(verify=False)
             with _http_client.Endpoint(address, port, shown, domain).open() as sock:
                 certificate = _x509.read_certificate(sock.getpeercert(binary_form=True))
-                entry.update(certificate, names_domain=_x509.name_matches(domain, certificate["names"]))
-            with _http_client.Endpoint(address, port, _http_client.tls_context(ca_file=ca_file), domain).open():
-                entry["verified"] = True
+                entry.update(certificate, answered=True, names_domain=_x509.name_matches(domain, certificate["names"]))
+            with _http_client.Endpoint(address, port, chain, domain).open():
+                entry["chain"] = True
         except (OSError, ValueError) as error:
             entry["problem"] = _short(error)
         found.append(entry)
