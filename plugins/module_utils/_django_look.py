@@ -94,21 +94,19 @@ def missing_cache_tables(settings, connection):
     return sorted(set(tables) - there)
 
 
-def superuser(name, connection):
-    """Whether the superuser of that name is there; None where the project has no users or the table is to be made."""
+def superuser(wanted, connection):
+    """Whether the superuser is there; None where none is wanted or the project has no users."""
     from django.apps import apps
 
-    if not name or not apps.is_installed("django.contrib.auth"):
+    if not wanted or not apps.is_installed("django.contrib.auth"):
         return None
     from django.contrib.auth import get_user_model
 
     model = get_user_model()
+    name = wanted.get("email") if model.USERNAME_FIELD == "email" else wanted.get("username")
     if model._meta.db_table not in connection.introspection.table_names():
-        return {"exists": False, "field": model.USERNAME_FIELD}
-    return {
-        "exists": model._default_manager.filter(**{model.USERNAME_FIELD: name}).exists(),
-        "field": model.USERNAME_FIELD,
-    }
+        return {"exists": False}
+    return {"exists": model._default_manager.filter(**{model.USERNAME_FIELD: name}).exists()}
 
 
 def look(question):
@@ -127,12 +125,7 @@ def look(question):
         connection.ensure_connection()
         seen["migrations"] = migrations(connection)
         seen["missing_cache_tables"] = missing_cache_tables(settings, connection)
-        wanted = question["superuser"]
-        if wanted:
-            from django.contrib.auth import get_user_model
-
-            by_email = get_user_model().USERNAME_FIELD == "email"
-            seen["superuser"] = superuser(wanted.get("email") if by_email else wanted.get("username"), connection)
+        seen["superuser"] = superuser(question["superuser"], connection)
     except (Exception, SystemExit) as error:
         raise Stop("database", error) from error
     return seen

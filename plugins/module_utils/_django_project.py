@@ -16,7 +16,6 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 #: What every module that runs the project needs to know; `no_log` keeps the secrets out of results and the journal.
 ARGUMENTS = {
     "release": {"type": "path", "required": True},
-    "project_path": {"type": "str", "default": "."},
     "user": {"type": "str", "required": True},
     "environment_files": {"type": "list", "elements": "path", "default": []},
     "variables": {"type": "dict", "default": {}},
@@ -35,11 +34,11 @@ class Project:
         params = module.params
         self._module = module
         self.python = os.path.join(params["release"], "venv", "bin", "python")
-        self.directory = os.path.normpath(os.path.join(params["release"], "source", params["project_path"]))
+        self.directory = os.path.join(params["release"], "source")
         if not os.path.exists(self.python):
             raise RunError("{0} does not exist; the release has not been built".format(self.python))
         if not os.path.isdir(self.directory):
-            raise RunError("{0} is no directory; set project_path of django_app_source".format(self.directory))
+            raise RunError("{0} is no directory; the release has not been built".format(self.directory))
         try:
             self.account = pwd.getpwnam(params["user"])
         except KeyError:
@@ -71,7 +70,6 @@ class Project:
         group = grp.getgrgid(self.account.pw_gid).gr_name
         argv = ["setpriv", "--reuid", self.account.pw_name, "--regid", group, "--init-groups", "--no-new-privs"]
         inherited = dict(os.environ)
-        before = os.umask(0o022)
         os.environ.clear()
         os.environ["PATH"] = inherited.get("PATH", _PATH) + ":/usr/sbin:/sbin"
         try:
@@ -80,12 +78,12 @@ class Project:
                 environ_update=environment,
                 cwd=self.directory,
                 data=data,
+                umask=0o022,
                 pass_fds=[lock] if lock is not None else [],
                 handle_exceptions=False,
                 expand_user_and_vars=False,
             )
         finally:
-            os.umask(before)
             os.environ.clear()
             os.environ.update(inherited)
         return rc, self.mask(out), self.mask(err)

@@ -1,0 +1,176 @@
+#!/usr/bin/python
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_current
+short_description: Make a release of a Django app the current one
+version_added: 0.1.0
+description:
+  - Points the link C(current) at a built release in one step, adds a line to the deployment record, and removes old releases.
+  - Decides each of the three by looking, so that a run killed between them is made good by the next.
+  - Never removes the current release, the previous one, or one in which a process still has its working directory.
+options:
+  name:
+    description: The app's name.
+    type: str
+    required: true
+  release:
+    description: The identity of the release.
+    type: str
+    required: true
+  commit:
+    description: The commit the release was made from, for the record.
+    type: str
+  version:
+    description: What was asked for, such as a tag, for the record.
+    type: str
+  by:
+    description: Who deploys, for the record.
+    type: str
+  migrations:
+    description: The last migration of each app, for the record.
+    type: dict
+    default: {}
+  keep:
+    description: How many releases stay, the current one among them.
+    type: int
+    default: 5
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: full
+author:
+  - prodready maintainers (@prodready)
+"""
+
+EXAMPLES = r"""
+- name: Switch to the new release
+  prodready.django.django_current:
+    name: newsroom
+    release: 4f2d1c9b8a7e-0a1b2c3d
+    version: v1.4.0
+"""
+
+RETURN = r"""
+previous:
+  description: The release that was current before.
+  type: str
+  returned: success
+recorded:
+  description: Whether a line was added to the deployment record.
+  type: bool
+  returned: success
+pruned:
+  description: Releases that were removed.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import os
+import shutil
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.prodready.django.plugins.module_utils._releases import (
+    Layout,
+    ReleaseError,
+    record_line,
+    to_prune,
+)
+
+
+def switch(layout, release):
+    """Let `current` point to the release, in one step."""
+    temporary = layout.current + ".new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(os.path.join("releases", release), temporary)
+    os.replace(temporary, layout.current)
+
+
+def append(path, line):
+    """Add one whole line to the record; half a line of a killed run is ended first."""
+    with open(path, "a+b") as record:
+        os.fchmod(record.fileno(), 0o644)
+        if record.tell():
+            record.seek(-1, os.SEEK_END)
+            if record.read(1) != b"\n":
+                line = "\n" + line
+        record.write(line.encode("utf-8"))
+        record.flush()
+        os.fsync(record.fileno())
+
+
+def plan(layout, params):
+    """What is to be done: `{switch, line, prune, current}`."""
+    release, entries = params["release"], layout.record_entries()
+    current = layout.current_id()
+    facts = {key: params[key] for key in ("commit", "version", "by", "migrations")}
+    line = record_line(entries, release, facts, time.time())
+    complete = set(filter(layout.is_complete, layout.names()))
+    times = {name: os.stat(layout.release(name)).st_mtime for name in complete}
+    after = entries + ([{"id": release}] if line else [])
+    prune = to_prune(times, after, release, layout.in_use() | ({current} if current else set()), params["keep"])
+    half_built = set(layout.names()) - complete - {release, current}
+    return {"switch": current != release, "line": line, "prune": sorted(half_built | set(prune)), "current": current}
+
+
+def carry_out(layout, release, steps):
+    """Do what is planned, in an order that may end anywhere."""
+    if steps["switch"]:
+        switch(layout, release)
+    if steps["line"]:
+        append(layout.record, steps["line"])
+    for name in steps["prune"]:
+        shutil.rmtree(layout.release(name))
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "commit": {"type": "str"},
+            "version": {"type": "str"},
+            "by": {"type": "str"},
+            "migrations": {"type": "dict", "default": {}},
+            "keep": {"type": "int", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    layout = Layout(params["name"])
+    try:
+        if module.check_mode:
+            steps = plan(layout, params)
+        elif not layout.is_complete(params["release"]):
+            raise ReleaseError("{0} has not been built to its end".format(layout.release(params["release"])))
+        else:
+            with layout.locked():
+                steps = plan(layout, params)
+                carry_out(layout, params["release"], steps)
+    except (ReleaseError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=bool(steps["switch"] or steps["line"] or steps["prune"]),
+        previous=steps["current"],
+        recorded=bool(steps["line"]),
+        pruned=steps["prune"],
+        diff={
+            "before": {"current": steps["current"], "prune": steps["prune"]},
+            "after": {"current": params["release"], "prune": []},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+#!/usr/bin/python
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_project_info
+short_description: Look at a Django project of a release before it goes live
+version_added: 0.1.0
+description:
+  - Starts the project once, as the app's user and with the environment given, and changes nothing.
+  - Imports the settings and all apps, runs C(check --deploy --fail-level WARNING), connects to the database, and finds out
+    which migrations, cache tables and superuser are missing.
+  - Fails with one sentence when the settings do not import, when a check has findings, or when the database does not answer.
+    Secrets are masked in it.
+options:
+  release:
+    description: The directory of a built release, with C(source) and C(venv) in it.
+    type: path
+    required: true
+  user:
+    description: The unprivileged user that runs the project's code.
+    type: str
+    required: true
+  environment_files:
+    description: Environment files to start from, as systemd reads them. All values in them count as secret.
+    type: list
+    elements: path
+    default: []
+  variables:
+    description: Variables of the environment that are no secret.
+    type: dict
+    default: {}
+  secrets:
+    description: Variables of the environment that are masked in everything the module says.
+    type: dict
+    default: {}
+  superuser:
+    description: The superuser to look for, C(username) and C(email). Which of them counts is the user model's affair.
+    type: dict
+  static_url:
+    description: The URL that the web server serves static files under. Settings that say otherwise are refused. Not compared when empty.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+author:
+  - prodready maintainers (@prodready)
+"""
+
+EXAMPLES = r"""
+- name: Look at the new release
+  prodready.django.django_project_info:
+    release: /srv/newsroom/releases/4f2d1c9b8a7e-0a1b2c3d
+    user: newsroom
+    environment_files: [/etc/prodready/newsroom/env]
+"""
+
+RETURN = r"""
+django:
+  description: The version of Django.
+  type: str
+  returned: success
+  sample: 5.2.8
+migrations:
+  description: Migrations to be applied, and each app's last migration in the code.
+  type: dict
+  returned: success
+  contains:
+    pending:
+      description: Migrations not applied yet, in their order.
+      type: list
+      elements: str
+      returned: success
+    last:
+      description: The last migration of each app.
+      type: dict
+      returned: success
+missing_cache_tables:
+  description: Tables of database caches that are to be made.
+  type: list
+  elements: str
+  returned: success
+superuser:
+  description: Whether the superuser exists; empty where none was asked for or the project has no users.
+  type: dict
+  returned: success
+collects_static:
+  description: Whether the project has static files to collect.
+  type: bool
+  returned: success
+static:
+  description: URL and directory of the static files, as the settings have them.
+  type: dict
+  returned: success
+"""
+
+import inspect
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.prodready.django.plugins.module_utils import _django_look
+from ansible_collections.prodready.django.plugins.module_utils._django_project import ARGUMENTS, Project, RunError
+from ansible_collections.prodready.django.plugins.module_utils._masking import last_line
+
+#: What went wrong, and what to do about it, by the stage at which it did.
+SENTENCES = {
+    "settings": (
+        "The project does not start with its production environment: {error}. Expected: settings module {settings} and all "
+        "installed apps import in {directory}. Correct the project, or django_app_settings_module, django_app_environment "
+        "or django_app_secrets.environment"
+    ),
+    "check": (
+        "`check --deploy` of the project could not run: {error}. Expected: no error while the URLs and apps are loaded. "
+        "Correct the project"
+    ),
+    "database": (
+        "The project cannot use its database as its own role: {error}. Expected: a connection and the right to read its "
+        "tables. Run the postgresql role first, or correct django_app_database and "
+        "django_app_secrets.database_app_password"
+    ),
+}
+
+
+def question(params):
+    """What the look is to find out; no secret is among it."""
+    superuser = params["superuser"] or {}
+    return json.dumps({"superuser": {key: superuser.get(key) for key in ("username", "email")} if superuser else None})
+
+
+def answer(project, params):
+    """The look's own words as a dict, or a sentence."""
+    text = inspect.getsource(_django_look)
+    rc, out, err = project.run(["-"], data=text, variables={"PRODREADY_LOOK": question(params)})
+    for line in reversed(out.splitlines()):
+        if line.startswith(_django_look.MARKER):
+            return json.loads(line[len(_django_look.MARKER) :])
+    return {"stage": "settings", "error": "{0} (it ended with {1})".format(last_line(err or out), rc)}
+
+
+def objection(seen, project, static_url):
+    """The sentence for a look that found the project unfit, or nothing."""
+    if seen.get("error"):
+        settings = project.variables.get("DJANGO_SETTINGS_MODULE")
+        error = seen["error"].splitlines()[-1] if seen["stage"] != "database" else " ".join(seen["error"].split())
+        return SENTENCES[seen["stage"]].format(error=error.rstrip("."), settings=settings, directory=project.directory)
+    if seen["findings"]:
+        return (
+            "`check --deploy --fail-level WARNING` has {0} finding(s): {1} Expected: none. Correct the settings, or silence a "
+            "finding with its reason in SILENCED_SYSTEM_CHECKS"
+        ).format(len(seen["findings"]), " ".join("({level} {id}) {message}".format(**found) for found in seen["findings"]))
+    if seen["collects_static"] and static_url and seen["static"]["url"].startswith("/") and seen["static"]["url"] != static_url:
+        return (
+            "STATIC_URL of the settings is '{0}', and static files are served under '{1}'; expected the same. Correct static_url of "
+            "the app in prodready_apps (django_app_static_url), or STATIC_URL".format(seen["static"]["url"], static_url)
+        )
+    return None
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(ARGUMENTS, superuser={"type": "dict"}, static_url={"type": "str", "default": ""}),
+        supports_check_mode=True,
+    )
+    try:
+        project = Project(module)
+        seen = answer(project, module.params)
+    except (RunError, OSError) as error:
+        module.fail_json(msg=str(error))
+    sentence = objection(seen, project, module.params["static_url"])
+    if sentence:
+        module.fail_json(msg=sentence, findings=seen.get("findings", []))
+    for key in ("findings", "engine"):
+        seen.pop(key, None)
+    seen["superuser"] = seen.get("superuser") or {}
+    module.exit_json(changed=False, **seen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,358 @@
+#!/usr/bin/python
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_release
+short_description: Build a release of a Django app
+version_added: 0.1.0
+description:
+  - Brings the files of the project from the controller to the host as one archive, builds a virtual environment for them with
+    uv, adds gunicorn and psycopg under the constraint of what the project has pinned, and compiles everything.
+  - A release is marked complete when all of that is done. What a killed run left half-built is built again.
+  - Everything belongs to root; the app can read its code and change none of it.
+options:
+  name:
+    description: The app's name, which is its user and group too.
+    type: str
+    required: true
+  release:
+    description: The identity of the release.
+    type: str
+    required: true
+  source:
+    description: Where the project comes from.
+    type: dict
+    required: true
+    suboptions:
+      type:
+        description: A directory of the controller, an archive on the controller, or a git repository the controller may read.
+        type: str
+        choices: [tree, archive, git]
+        required: true
+      path:
+        description: The directory or archive.
+        type: str
+      repository:
+        description: The URL of the git repository, without credentials.
+        type: str
+      version:
+        description: The branch, tag or full commit to deploy.
+        type: str
+        default: HEAD
+      project_path:
+        description: The directory that the project's packages are imported from.
+        type: str
+        default: "."
+      exclude:
+        description: Patterns of files not to deploy, beside those that never are.
+        type: list
+        elements: str
+        default: []
+      known_hosts:
+        description: A file of the controller with the host keys of the git server, for SSH.
+        type: str
+        default: ""
+  git:
+    description: How to get into the git repository, C(username) and C(token), or C(deploy_key). Used on the controller only.
+    type: dict
+    default: {}
+  commit:
+    description: The commit to take from a git repository.
+    type: str
+    default: ""
+  requirements:
+    description: The file to install dependencies from, or V(auto).
+    type: str
+    default: auto
+  require_hashes:
+    description: Whether a requirements file must have a hash for everything.
+    type: bool
+    default: true
+  gunicorn_version:
+    description: The version of gunicorn to add; empty leaves it to the project.
+    type: str
+    default: ""
+  psycopg_version:
+    description: The version of psycopg to add; empty leaves it to the project.
+    type: str
+    default: ""
+  psycopg_extra:
+    description: The extra of psycopg to add, V(binary) or V(c), or nothing for the pure Python version.
+    type: str
+    default: binary
+  python:
+    description: The interpreter to build with.
+    type: str
+    default: python3
+  uv:
+    description: The uv program.
+    type: path
+    default: /opt/prodready/uv/bin/uv
+  uv_cache:
+    description: Where uv keeps what it has downloaded, shared by all apps of the host.
+    type: path
+    default: /var/cache/prodready/uv
+  uv_environment:
+    description: Variables for uv, such as C(UV_DEFAULT_INDEX).
+    type: dict
+    default: {}
+  uv_secrets:
+    description: Variables for uv which are secret, such as the password of an index.
+    type: dict
+    default: {}
+  patience:
+    description: How many seconds to wait for another deployment of the same app.
+    type: int
+    default: 600
+  archive:
+    description: The archive on the host. Set by the action that brings it there.
+    type: path
+  plan:
+    description: What to install from. Set by the action that looked into the source.
+    type: dict
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+author:
+  - prodready maintainers (@prodready)
+"""
+
+EXAMPLES = r"""
+- name: Build the release
+  prodready.django.django_release:
+    name: newsroom
+    release: 4f2d1c9b8a7e-0a1b2c3d
+    source:
+      type: tree
+      path: ./newsroom
+    gunicorn_version: 27.0.1
+    psycopg_version: 3.3.9
+"""
+
+RETURN = r"""
+packages:
+  description: What is installed in the virtual environment, as C(name==version).
+  type: list
+  elements: str
+  returned: when built
+seconds:
+  description: How long each stage took.
+  type: dict
+  returned: when built
+"""
+
+import grp
+import json
+import os
+import re
+import shutil
+import tarfile
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.prodready.django.plugins.module_utils._masking import mask
+from ansible_collections.prodready.django.plugins.module_utils._releases import MARKER, Layout, ReleaseError
+
+_CA = "/etc/ssl/certs/ca-certificates.crt"
+
+
+class Build:
+    """One release on its way from an archive to `.complete`."""
+
+    def __init__(self, module, layout, lock):
+        self.module = module
+        self.params = module.params
+        self.lock = lock
+        self.path = layout.release(module.params["release"])
+        #: Where the whole source goes. Where the project is a directory of it, `source` is a link to that.
+        self.inside = os.path.normpath(self.params["source"]["project_path"])
+        self.top = os.path.join(self.path, "source" if self.inside == "." else "checkout")
+        self.venv = os.path.join(self.path, "venv")
+        self.python = os.path.join(self.venv, "bin", "python")
+        self.seconds = {}
+
+    def stage(self, name, function):
+        """Do one stage and remember how long it took."""
+        started = time.monotonic()
+        function()
+        self.seconds[name] = round(time.monotonic() - started, 2)
+
+    def clear(self):
+        """Away with what a killed run left."""
+        if os.path.isdir(self.path):
+            shutil.rmtree(self.path)
+        os.mkdir(self.path, 0o755)
+        os.chmod(self.path, 0o755)
+
+    def unpack(self):
+        """The project's files, for root and the app's group only."""
+        group = grp.getgrnam(self.params["name"]).gr_gid
+        os.mkdir(self.top, 0o750)
+        with tarfile.open(self.params["archive"]) as archive:
+            for member in archive.getmembers():
+                member.uid, member.gid, member.uname, member.gname = 0, group, "root", self.params["name"]
+                archive.extract(member, self.top, **({"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}))
+        for directory, _names, _files in os.walk(self.top):
+            os.chown(directory, 0, group)
+            os.chmod(directory, 0o750)
+        if self.inside != ".":
+            os.symlink(os.path.join("checkout", self.inside), os.path.join(self.path, "source"))
+
+    def run(self, argv, cwd=None, variables=None):
+        """Run a program, or raise a sentence with what it said last."""
+        environment = {
+            "UV_CACHE_DIR": self.params["uv_cache"],
+            "UV_NO_PROGRESS": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_PYTHON_PREFERENCE": "only-system",
+            "UV_COMPILE_BYTECODE": "1",
+            "NO_COLOR": "1",
+        }
+        if os.path.exists(_CA):
+            environment["SSL_CERT_FILE"] = _CA
+        for source in (self.params["uv_environment"], self.params["uv_secrets"], variables or {}):
+            environment.update((name, str(value)) for name, value in source.items())
+        rc, out, err = self.module.run_command(
+            argv, cwd=cwd or self.top, environ_update=environment, umask=0o022, pass_fds=[self.lock], expand_user_and_vars=False
+        )
+        if rc != 0:
+            raise ReleaseError(self.sentence(argv, rc, err or out))
+        return out
+
+    def sentence(self, argv, rc, said):
+        """What a failed program said, without its progress and without secrets."""
+        lines = [line.strip(" ×╰─▶├│") for line in said.splitlines() if line.strip()]
+        text = " ".join(line for line in lines[-12:] if not line.startswith(("Using ", "Resolved ", "Prepared ")))
+        text = re.sub(r"://[^/@\s]+@", "://***@", mask(text, self.params["uv_secrets"].values()))
+        what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
+        return (
+            "building release {0} failed at `{1}`, which ended with {2}: {3} Expected: it succeeds; the current release is "
+            "untouched. Correct the project's requirements, or django_app_uv_environment where the index does not answer".format(
+                self.params["release"], what, rc, text or "it said nothing."
+            )
+        )
+
+    def make_venv(self):
+        """An empty virtual environment of the distribution's Python."""
+        self.run([self.params["uv"], "venv", "--quiet", "--no-project", "--python", self.params["python"], self.venv])
+
+    def install(self):
+        """What the project asks for, and nothing else."""
+        plan, uv = self.params["plan"], self.params["uv"]
+        file = os.path.join(self.top, plan["path"])
+        directory = os.path.dirname(file)
+        hashes = ["--require-hashes"] if self.params["require_hashes"] else []
+        if plan["kind"] == "lock":
+            sync = [uv, "sync", "--quiet", "--frozen", "--no-dev", "--no-editable", "--python", self.python]
+            self.run(sync, cwd=directory, variables={"UV_PROJECT_ENVIRONMENT": self.venv})
+            return
+        if plan["kind"] == "pyproject":
+            resolved = os.path.join(self.path, "requirements.txt")
+            compile_ = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-emit-index-url"]
+            self.run(compile_ + ["--python", self.python, "-o", resolved, file], cwd=directory)
+            file, hashes = resolved, ["--require-hashes"]
+        self.run([uv, "pip", "sync", "--quiet", "--python", self.python] + hashes + [file], cwd=directory)
+        if plan["kind"] == "pyproject" and plan.get("builds_package"):
+            self.run([uv, "pip", "install", "--quiet", "--python", self.python, "--no-deps", "."], cwd=directory)
+
+    def add(self):
+        """gunicorn and psycopg, without moving anything the project has pinned."""
+        uv, params = self.params["uv"], self.params
+        extra = "[{0}]".format(params["psycopg_extra"]) if params["psycopg_extra"] else ""
+        wanted = ["gunicorn==" + params["gunicorn_version"]] if params["gunicorn_version"] else []
+        wanted += ["psycopg{0}=={1}".format(extra, params["psycopg_version"])] if params["psycopg_version"] else []
+        if not wanted:
+            return
+        frozen = os.path.join(self.path, "constraints.txt")
+        with open(frozen, "w", encoding="utf-8") as target:
+            lines = self.freeze()
+            target.write("".join(line + "\n" for line in lines if re.match(r"^[A-Za-z0-9._-]+==", line)))
+        self.run([uv, "pip", "install", "--quiet", "--python", self.python, "--constraint", frozen] + wanted)
+
+    def freeze(self):
+        """What is installed."""
+        return self.run([self.params["uv"], "pip", "freeze", "--quiet", "--python", self.python]).split("\n")
+
+    def compile(self):
+        """Bytecode of the project, which the app could not write itself."""
+        self.module.run_command([self.python, "-m", "compileall", "-q", "-j", "0", self.top], umask=0o022)
+
+    def finish(self):
+        """The marker, written last and in one step."""
+        packages = sorted(filter(None, self.freeze()))
+        facts = {"release": self.params["release"], "commit": self.params["commit"], "plan": self.params["plan"], "packages": packages}
+        temporary = os.path.join(self.path, MARKER + ".new")
+        with open(temporary, "w", encoding="utf-8") as target:
+            json.dump(facts, target, indent=1)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(temporary, os.path.join(self.path, MARKER))
+        return packages
+
+    def build(self):
+        """All stages in their order."""
+        os.makedirs(self.params["uv_cache"], mode=0o700, exist_ok=True)
+        for name in ("clear", "unpack", "make_venv", "install", "add", "compile"):
+            self.stage(name, getattr(self, name))
+        return self.finish()
+
+
+SOURCE = {
+    "type": {"type": "str", "required": True, "choices": ["tree", "archive", "git"]},
+    "path": {"type": "str"},
+    "repository": {"type": "str"},
+    "version": {"type": "str", "default": "HEAD"},
+    "project_path": {"type": "str", "default": "."},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "known_hosts": {"type": "str", "default": ""},
+}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "source": {"type": "dict", "required": True, "options": SOURCE},
+            "git": {"type": "dict", "default": {}, "no_log": True},
+            "commit": {"type": "str", "default": ""},
+            "requirements": {"type": "str", "default": "auto"},
+            "require_hashes": {"type": "bool", "default": True},
+            "gunicorn_version": {"type": "str", "default": ""},
+            "psycopg_version": {"type": "str", "default": ""},
+            "psycopg_extra": {"type": "str", "default": "binary"},
+            "python": {"type": "str", "default": "python3"},
+            "uv": {"type": "path", "default": "/opt/prodready/uv/bin/uv"},
+            "uv_cache": {"type": "path", "default": "/var/cache/prodready/uv"},
+            "uv_environment": {"type": "dict", "default": {}},
+            "uv_secrets": {"type": "dict", "default": {}, "no_log": True},
+            "patience": {"type": "int", "default": 600},
+            "archive": {"type": "path"},
+            "plan": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    layout, release = Layout(module.params["name"]), module.params["release"]
+    if layout.is_complete(release):
+        module.exit_json(changed=False)
+    if module.check_mode:
+        module.exit_json(changed=True)
+    try:
+        with layout.locked(module.params["patience"]) as lock:
+            if layout.is_complete(release):
+                module.exit_json(changed=False, msg="another run built it in the meantime")
+            build = Build(module, layout, lock)
+            packages = build.build()
+    except (ReleaseError, OSError, KeyError, tarfile.TarError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, packages=packages, seconds=build.seconds)
+
+
+if __name__ == "__main__":
+    main()

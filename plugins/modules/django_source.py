@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_source
+short_description: Judge the options of a Django app and identify its source
+version_added: 0.1.0
+description:
+  - Runs on the controller alone and touches nothing.
+  - Refuses options that would not be safe or would not work, with one sentence for each, and no secret in any of them.
+  - Says what identifies the source, a digest of its files, or the commit a git ref stands for.
+options:
+  name:
+    description: The app's name.
+    type: str
+    required: true
+  source:
+    description: Where the project comes from.
+    type: dict
+    required: true
+    suboptions:
+      type:
+        description: A directory of the controller, an archive on the controller, or a git repository the controller may read.
+        type: str
+        choices: [tree, archive, git]
+        required: true
+      path:
+        description: The directory or archive.
+        type: str
+      repository:
+        description: The URL of the git repository, without credentials.
+        type: str
+      version:
+        description: The branch, tag or full commit to deploy.
+        type: str
+        default: HEAD
+      project_path:
+        description: The directory that the project's packages are imported from.
+        type: str
+        default: "."
+      exclude:
+        description: Patterns of files not to deploy, beside those that never are.
+        type: list
+        elements: str
+        default: []
+      known_hosts:
+        description: A file of the controller with the host keys of the git server, for SSH.
+        type: str
+        default: ""
+  secrets:
+    description: The app's secrets, as the option C(django_app_secrets) of the role describes them.
+    type: dict
+    default: {}
+  domains:
+    description: The names the site is served under.
+    type: list
+    elements: str
+    default: []
+  environment:
+    description: Further variables of the app which are no secret.
+    type: dict
+    default: {}
+  settings_module:
+    description: The settings module.
+    type: str
+    required: true
+  requirements:
+    description: The file to install dependencies from, or V(auto).
+    type: str
+    default: auto
+  require_hashes:
+    description: Whether a requirements file must have a hash for everything.
+    type: bool
+    default: true
+  gunicorn_version:
+    description: The version of gunicorn to add; empty leaves it to the project.
+    type: str
+    default: ""
+  psycopg_version:
+    description: The version of psycopg to add; empty leaves it to the project.
+    type: str
+    default: ""
+  inspect:
+    description:
+      - Whether the files of a git repository are looked at as well, for which they have to be fetched.
+      - Those of a tree or an archive always are.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+author:
+  - prodready maintainers (@prodready)
+"""
+
+EXAMPLES = r"""
+- name: Judge the options of the newsroom
+  prodready.django.django_source:
+    name: newsroom
+    settings_module: newsroom.settings
+    domains: [newsroom.example.org]
+    secrets: "{{ prodready_secrets.newsroom }}"
+    source:
+      type: git
+      repository: https://git.example.org/newsroom.git
+      version: v1.4.0
+"""
+
+RETURN = r"""
+id:
+  description: What identifies the source, a digest of its files or a commit.
+  type: str
+  returned: success
+commit:
+  description: The commit, empty for a tree or an archive.
+  type: str
+  returned: success
+version:
+  description: What was asked for.
+  type: str
+  returned: success
+"""

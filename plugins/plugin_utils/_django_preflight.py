@@ -1,0 +1,152 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an app's options must not be, each said in a sentence before anything is touched. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Any, Iterator, Mapping
+
+from ._apps import _DOMAIN, _NAME
+from ._source_tree import Source
+
+_KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
+_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+#: Names that mean somebody else on every Debian system.
+_TAKEN = frozenset("root daemon bin sys sync games man lp mail news uucp proxy backup list irc nobody postgres nginx ansible".split())
+#: Variables the role itself writes; a second place to set them would be one too many.
+OWN_VARIABLES = {
+    "SECRET_KEY": "secret_key of the app in prodready_secrets",
+    "SECRET_KEY_FALLBACKS": "secret_key_fallbacks of the app in prodready_secrets",
+    "DATABASE_URL": "database_app_password of the app in prodready_secrets and django_app_database",
+    "DJANGO_SETTINGS_MODULE": "settings_module of the app in prodready_apps",
+    "ALLOWED_HOSTS": "domains of the app in prodready_apps",
+    "CSRF_TRUSTED_ORIGINS": "django_app_csrf_trusted_origins",
+    "STATIC_ROOT": "nothing: its place is fixed",
+    "MEDIA_ROOT": "nothing: its place is fixed",
+}
+
+
+def objections(options: Mapping[str, Any]) -> list[str]:
+    """Every objection to the options, so that all are corrected in one go."""
+    return [*_name(options), *_domains(options), *_secrets(options), *_environment(options), *_source_options(options)]
+
+
+def _name(options: Mapping[str, Any]) -> Iterator[str]:
+    name = options["name"]
+    if not _NAME.match(name):
+        yield (
+            f"django_app_name is '{name}'; expected a letter and up to 30 more lower case letters, digits and _: "
+            "it names a user, a database and a unit. Change the app's key in prodready_apps"
+        )
+    elif name in _TAKEN:
+        yield f"django_app_name is '{name}', which is a user of the system; expected a name of its own. Change the app's key in prodready_apps"
+
+
+def _domains(options: Mapping[str, Any]) -> Iterator[str]:
+    where = f"Change domains of {options['name']} in prodready_apps (django_app_domains)"
+    if not options["domains"]:
+        yield f"django_app_domains is empty; expected at least one name the site is served under. {where}"
+    for domain in options["domains"]:
+        text = str(domain)
+        if "*" in text:
+            yield f"django_app_domains holds '{text}', with which Django answers to any Host header; expected each name in full. {where}"
+        elif text.startswith("."):
+            yield f"django_app_domains holds '{text}', which lets every subdomain in; expected each name in full. {where}"
+        elif not _DOMAIN.match(text):
+            yield f"django_app_domains holds '{text}'; expected a host name in lower case, without scheme, port and path. {where}"
+
+
+def _secrets(options: Mapping[str, Any]) -> Iterator[str]:
+    secrets, name = options["secrets"], options["name"]
+
+    def there(key: str) -> str:
+        return f"prodready_secrets.{name}.{key} (django_app_secrets.{key})"
+
+    if not secrets.get("secret_key"):
+        yield f"the secret key is missing; expected at least {_KEY_LENGTH} random characters. Set {there('secret_key')}"
+    else:
+        yield from _key(str(secrets["secret_key"]), there("secret_key"))
+    fallbacks = secrets.get("secret_key_fallbacks") or []
+    for number, key in enumerate(fallbacks):
+        yield from _key(str(key), there(f"secret_key_fallbacks[{number}]"))
+        if key == secrets.get("secret_key"):
+            yield f"{there(f'secret_key_fallbacks[{number}]')} is the secret key itself; expected older keys only. Remove it"
+    for key in ("database_owner_password", "database_app_password"):
+        if not secrets.get(key):
+            yield f"the database password {key} is missing; expected at least {_PASSWORD_LENGTH} characters. Set {there(key)}"
+        elif len(str(secrets[key])) < _PASSWORD_LENGTH:
+            yield f"{there(key)} has {len(str(secrets[key]))} characters; expected at least {_PASSWORD_LENGTH}. Set a longer one"
+    yield from _superuser(secrets.get("superuser") or {}, there)
+    for key, value in (secrets.get("environment") or {}).items():
+        if key in OWN_VARIABLES:
+            yield f"{there('environment')} sets {key}, which the role writes; expected it in one place. Remove it there and set {OWN_VARIABLES[key]}"
+        if 0 < len(str(value)) < 8:
+            yield (
+                f"{there('environment.' + key)} has {len(str(value))} characters, and masking so short a value would make every "
+                "message unreadable; expected a secret of 8 or more. What is no secret belongs into environment in prodready_apps"
+            )
+    fallback_text = "".join(str(key) for key in fallbacks)
+    if "," in fallback_text:
+        yield f"a key in {there('secret_key_fallbacks')} holds a comma, which separates keys in the environment. Replace that key"
+
+
+def _key(key: str, where: str) -> Iterator[str]:
+    if key.startswith("django-insecure-"):
+        yield f"{where} starts with 'django-insecure-': startproject made it for development; expected a random one. Replace it"
+    elif len(key) < _KEY_LENGTH:
+        yield f"{where} has {len(key)} characters; expected at least {_KEY_LENGTH} random ones. Replace it"
+    elif len(set(key)) < _KEY_UNIQUE:
+        yield f"{where} has only {len(set(key))} different characters; expected a random key. Replace it"
+
+
+def _superuser(superuser: Mapping[str, Any], there: Any) -> Iterator[str]:
+    if not superuser:
+        return
+    for key in ("username", "email", "password"):
+        if not superuser.get(key):
+            yield f"{there('superuser.' + key)} is missing; expected username, email and password, or no superuser at all. Set it"
+    password = str(superuser.get("password") or "")
+    if 0 < len(password) < _PASSWORD_LENGTH:
+        yield f"{there('superuser.password')} has {len(password)} characters; expected at least {_PASSWORD_LENGTH}. Set a longer one"
+
+
+def _environment(options: Mapping[str, Any]) -> Iterator[str]:
+    where = f"environment of {options['name']} in prodready_apps (django_app_environment)"
+    for key, value in options["environment"].items():
+        if not _VARIABLE.match(key):
+            yield f"'{key}' is no name for a variable; expected letters, digits and _. Correct {where}"
+        if key in OWN_VARIABLES:
+            yield f"{where} sets {key}, which the role writes; expected it in one place. Remove it there and set {OWN_VARIABLES[key]}"
+        if key == "DEBUG" and str(value).lower() not in ("false", "0", "no", "off", ""):
+            yield f"{where} sets DEBUG to {value}; expected false on a server: debug pages show settings and code. Remove it there"
+
+
+def _source_options(options: Mapping[str, Any]) -> Iterator[str]:
+    source, where = options["source"], f"source of {options['name']} in prodready_apps (django_app_source)"
+    needs = "repository" if source["type"] == "git" else "path"
+    if not source.get(needs):
+        yield f"{where} has type {source['type']} and no {needs}; expected one. Set {needs} there"
+    project_path = source.get("project_path") or "."
+    if posixpath.isabs(project_path) or ".." in project_path.split("/"):
+        yield f"{where} has the project_path '{project_path}'; expected a directory inside the source. Correct project_path there"
+
+
+def project_objections(source: Source, *, settings_module: str, project_path: str, name: str) -> list[str]:
+    """What is missing in the files of a project."""
+    if not source.entries:
+        return [f"{source.origin} holds no files that would be deployed; expected a Django project. Correct source of {name} in prodready_apps"]
+    if not source.has_directory(project_path):
+        return [
+            f"{source.origin} has no directory '{project_path}'; expected the one the project's packages are imported from. "
+            f"Correct source.project_path of {name} in prodready_apps (django_app_source.project_path)"
+        ]
+    base = posixpath.join(project_path, *settings_module.split("."))
+    if not source.has(base + ".py") and not source.has(base + "/__init__.py"):
+        return [
+            f"the settings module '{settings_module}' is not in {source.origin}: neither {posixpath.normpath(base)}.py nor "
+            f"{posixpath.normpath(base)}/__init__.py exists. Expected one of them. Correct settings_module of {name} in "
+            "prodready_apps (django_app_settings_module), or source.project_path"
+        ]
+    return []

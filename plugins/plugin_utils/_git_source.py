@@ -1,0 +1,153 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A git repository, asked by the controller: what a name stands for, and the files of a commit. PRIVATE to the collection.
+
+A token travels in the environment to a credential helper, a deploy key in a private file: neither stands among the
+arguments of a process, in a URL, or in anything that is said.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from ._source_tree import Source, read_archive
+from ._verdict import ChecklistError
+
+_COMMIT = re.compile(r"^[0-9a-f]{40}$")
+_HELPER = '!f() { echo "username=${PRODREADY_GIT_USERNAME}"; echo "password=${PRODREADY_GIT_TOKEN}"; }; f'
+_WHERE = "Correct source.{0} of the app in prodready_apps (django_app_source.{0})"
+
+
+def refs(listing: str) -> dict[str, str]:
+    """`git ls-remote` as name → commit; an annotated tag counts as the commit it stands on."""
+    found: dict[str, str] = {}
+    for line in listing.splitlines():
+        commit, _, name = line.partition("\t")
+        if name and not name.endswith("^{}"):
+            found.setdefault(name, commit)
+    for line in listing.splitlines():
+        commit, _, name = line.partition("\t")
+        if name.endswith("^{}"):
+            found[name[:-3]] = commit
+    return found
+
+
+def pick(listing: str, version: str, repository: str) -> str:
+    """The commit a tag, branch or HEAD stands for, or a sentence that names what is there."""
+    known = refs(listing)
+    for name in (version, f"refs/tags/{version}", f"refs/heads/{version}"):
+        if name in known:
+            return known[name]
+    if _COMMIT.match(version):
+        return version
+    names = [name.split("/", 2)[2] for name in known if name.startswith(("refs/heads/", "refs/tags/"))]
+    near = get_close_matches(version, names, n=3, cutoff=0.4) or sorted(names)[:5]
+    there = f"it has {', '.join(near)}" if near else "it has no branches and tags"
+    raise ChecklistError(
+        f"the git ref '{version}' does not exist in {repository}; expected a branch, a tag or a full commit id ({there}). "
+        + _WHERE.format("version")
+    )
+
+
+def hide_credentials(url: str) -> str:
+    return re.sub(r"://[^/@\s]+@", "://***@", url)
+
+
+class Repository:
+    """One repository and how to get in. `work` is a private directory that the caller removes."""
+
+    def __init__(self, url: str, work: Path, secrets: Mapping[str, str], known_hosts: str = "") -> None:
+        if "://" in url and urlsplit(url).password:
+            raise ChecklistError(
+                f"django_app_source.repository is '{hide_credentials(url)}' with a password in it, which processes and logs "
+                "would show; expected a URL without one, and the token in prodready_secrets.APP.git.token (django_app_secrets.git.token)"
+            )
+        if url.startswith("-"):
+            raise ChecklistError(f"django_app_source.repository is '{url}', which is no URL. " + _WHERE.format("repository"))
+        self.url = url
+        self._work = work
+        self._secrets = [value for key, value in secrets.items() if value and key in ("token", "deploy_key")]
+        self._environment = self._make_environment(secrets, known_hosts)
+
+    def _make_environment(self, secrets: Mapping[str, str], known_hosts: str) -> dict[str, str]:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_TRACE", "GIT_CURL"))}
+        environment.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C.UTF-8")
+        if secrets.get("token"):
+            environment.update(
+                GIT_CONFIG_COUNT="2",
+                GIT_CONFIG_KEY_0="credential.helper",
+                GIT_CONFIG_VALUE_0="",
+                GIT_CONFIG_KEY_1="credential.helper",
+                GIT_CONFIG_VALUE_1=_HELPER,
+                PRODREADY_GIT_USERNAME=secrets.get("username") or "git",
+                PRODREADY_GIT_TOKEN=secrets["token"],
+            )
+        ssh = ["ssh", "-o", "BatchMode=yes"]
+        if secrets.get("deploy_key"):
+            key = self._work / "deploy_key"
+            with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as target:
+                target.write(secrets["deploy_key"].strip() + "\n")
+            ssh += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
+        if known_hosts:
+            ssh += ["-o", f"UserKnownHostsFile={Path(known_hosts).expanduser()}", "-o", "StrictHostKeyChecking=yes"]
+        environment["GIT_SSH_COMMAND"] = shlex.join(ssh)
+        return environment
+
+    def _git(self, arguments: Sequence[str]) -> str:
+        try:
+            done = subprocess.run(
+                ["git", *arguments],
+                env=self._environment,
+                cwd=self._work,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise ChecklistError("git is not installed on this machine, and django_app_source.type is git; install git") from None
+        except subprocess.TimeoutExpired:
+            raise ChecklistError(f"git did not finish within 300 s on {self.url}") from None
+        if done.returncode != 0:
+            raise ChecklistError(self._sentence(done.stderr))
+        return done.stdout
+
+    def _sentence(self, stderr: str) -> str:
+        lines = [line for line in stderr.strip().splitlines() if line.startswith(("fatal:", "error:"))] or stderr.strip().splitlines()
+        said = hide_credentials(lines[0] if lines else "it said nothing")
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return (
+            f"git cannot read {self.url}: {said}. Expected: a repository this machine may read. "
+            "Correct source.repository of the app in prodready_apps, or prodready_secrets.APP.git (token or deploy_key)"
+        )
+
+    def resolve(self, version: str) -> str:
+        """The commit of a branch, a tag or HEAD."""
+        return pick(self._git(["ls-remote", "--", self.url]), version, self.url)
+
+    def fetch(self, commit: str, version: str, patterns: Sequence[str]) -> Source:
+        """The files of a commit. Servers that do not give out single commits are asked for the name, then for everything."""
+        self._git(["init", "--quiet", "--bare", "fetched"])
+        bare = ["--git-dir", "fetched"]
+        wanted = [["--depth=1", commit], ["--depth=1", version], ["+refs/*:refs/fetched/*"]]
+        for number, (*options, name) in enumerate(wanted):
+            try:
+                self._git([*bare, "fetch", "--quiet", "--no-tags", *options, "--", self.url, name])
+                self._git([*bare, "cat-file", "-e", f"{commit}^{{commit}}"])
+                break
+            except ChecklistError as error:
+                if number == len(wanted) - 1:
+                    raise ChecklistError(
+                        f"the commit '{commit}' cannot be had from {self.url} ({error}). " + _WHERE.format("version")
+                    ) from error
+        self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
+        return read_archive(str(self._work / "source.tar"), patterns)
