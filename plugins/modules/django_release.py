@@ -230,11 +230,12 @@ class Build:
         lines = [line.strip(" ×╰─▶├│") for line in said.splitlines() if line.strip()]
         text = " ".join(line for line in lines[-12:] if not line.startswith(("Using ", "Resolved ", "Prepared ")))
         text = re.sub(r"://[^/@\s]+@", "://***@", mask(text, self.params["uv_secrets"].values()))
+        text = text.rstrip(".") or "it said nothing"
         what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
         return (
-            "building release {0} failed at `{1}`, which ended with {2}: {3} Expected: it succeeds; the current release is "
+            "building release {0} failed at `{1}`, which ended with {2}: {3}. Expected: it succeeds; the current release is "
             "untouched. Correct the project's requirements, or django_app_uv_environment where the index does not answer".format(
-                self.params["release"], what, rc, text or "it said nothing."
+                self.params["release"], what, rc, text
             )
         )
 
