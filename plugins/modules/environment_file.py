@@ -68,9 +68,9 @@ names:
   sample: [DEBUG, DJANGO_SETTINGS_MODULE, SECRET_KEY]
 """
 
+import contextlib
 import grp
 import os
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -100,14 +100,18 @@ def attributes(path):
     return (found.st_uid, found.st_gid, found.st_mode & 0o7777)
 
 
-def write(module, path, text, gid, mode):
+def write(path, text, gid, mode):
     """The whole file in one step; it never has wider permissions than it ends with."""
-    descriptor, temporary = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+    temporary = path + ".new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        os.fchown(target.fileno(), 0, gid)
+        os.fchmod(target.fileno(), mode)
         target.write(text)
-    os.chown(temporary, 0, gid)
-    os.chmod(temporary, mode)
-    module.atomic_move(temporary, path, keep_dest_attrs=False)
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(temporary, path)
 
 
 def group_id(module):
@@ -145,7 +149,7 @@ def main():
     if found != text and before == after:
         before += "(written otherwise)\n"
     if changed and not module.check_mode:
-        write(module, path, text, gid, mode)
+        write(path, text, gid, mode)
     diff = {"before": before, "after": after, "before_header": path, "after_header": path}
     if stands and stands != (0, gid, mode):
         diff["before"] = "# uid, gid, mode: {0}, {1}, {2:04o}\n".format(*stands) + before
