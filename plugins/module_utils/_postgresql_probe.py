@@ -178,7 +178,9 @@ def _roles(sections):
 
 def _served_tls(listeners, port, ca_file, server, settings):
     """What a client meets that asks for TLS, and whether the certificate is the one in the file."""
-    found = look_at_tls(app_address(listeners), port, ca_file=ca_file)
+    own = os.path.join(server.get("data_directory", ""), settings.get("ssl_ca_file", {}).get("setting") or "")
+    authority = ca_file or (own if os.path.isfile(own) else "")
+    found = look_at_tls(app_address(listeners), port, ca_file=authority)
     name = settings.get("ssl_cert_file", {}).get("setting") or ""
     path = os.path.join(server.get("data_directory", ""), name)
     found["file_is_served"] = None
