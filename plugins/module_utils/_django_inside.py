@@ -8,6 +8,9 @@ what was found survives what hangs. Nothing is written: database transactions ar
 
 from __future__ import annotations
 
+import base64
+import datetime
+import hmac
 import importlib
 import json
 import logging
@@ -232,17 +235,50 @@ def _asymmetric_bits(text):
         return None
 
 
+def part_jwt_tokens(inside):
+    """A genuine token of a minute for some active user (the control) and forged ones; for the probe on the target only."""
+    if not _jwt_traces(inside.settings):
+        return {}
+    from django.contrib.auth import get_user_model
+
+    tokens = importlib.import_module("rest_framework_simplejwt.tokens")
+    user = get_user_model()._default_manager.filter(is_active=True).order_by("pk").first()
+    if user is None:
+        raise PartError("there is no active user for whom a token could be made")
+    token = tokens.AccessToken.for_user(user)
+    token.set_exp(lifetime=datetime.timedelta(seconds=60))
+    payload = dict(token.payload)
+    keys = {"SECRET_KEY": str(inside.settings.SECRET_KEY)} if not part_jwt(inside).get("equals_secret_key") else {}
+    keys.update({"guess {0}".format(number): key for number, key in enumerate(("secret", "changeme", "your-256-bit-secret", ""))})
+    forged = {"no algorithm": _token({"alg": "none", "typ": "JWT"}, payload, None), "None": _token({"alg": "None", "typ": "JWT"}, payload, None)}
+    forged.update({name: _token({"alg": "HS256", "typ": "JWT"}, payload, key) for name, key in keys.items()})
+    return {"control": str(token), "forged": forged}
+
+
+def _token(header, payload, key):
+    def encode(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    signed = b".".join(encode(json.dumps(part).encode()) for part in (header, payload))
+    signature = b"" if key is None else encode(hmac.new(key.encode("utf-8"), signed, "sha256").digest())
+    return (signed + b"." + signature).decode()
+
+
 def part_cors(inside):
     """Whether django-cors-headers is used, and what its origins and patterns let in."""
     settings = inside.settings
     installed = "corsheaders" in [name.split(".")[0] for name in settings.INSTALLED_APPS]
     traces = [str(name) for name in settings.MIDDLEWARE if "cors" in str(name).lower()]
-    patterns = [getattr(item, "pattern", item) for item in getattr(settings, "CORS_ALLOWED_ORIGIN_REGEXES", None) or getattr(settings, "CORS_ORIGIN_REGEX_WHITELIST", None) or ()]
+
+    def either(new, old, default):
+        return getattr(settings, new, None) or getattr(settings, old, None) or default
+
+    patterns = [getattr(item, "pattern", item) for item in either("CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ORIGIN_REGEX_WHITELIST", ())]
     found = {
         "installed": installed or bool(traces),
         "middleware": traces,
-        "allow_all": bool(getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False) or getattr(settings, "CORS_ORIGIN_ALLOW_ALL", False)),
-        "origins": plain(list(getattr(settings, "CORS_ALLOWED_ORIGINS", None) or getattr(settings, "CORS_ORIGIN_WHITELIST", None) or ())),
+        "allow_all": bool(either("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL", False)),
+        "origins": plain(list(either("CORS_ALLOWED_ORIGINS", "CORS_ORIGIN_WHITELIST", ()))),
         "patterns": [str(item) for item in patterns],
         "credentials": bool(getattr(settings, "CORS_ALLOW_CREDENTIALS", False)),
         "urls_regex": plain(getattr(settings, "CORS_URLS_REGEX", "^.*$")),
@@ -320,9 +356,9 @@ def part_forgery(inside):
     """Messages cookies signed with the key in force (the control) and with known ones; for the probe on the target only."""
     settings = inside.settings
     if "django.contrib.messages.middleware.MessageMiddleware" not in settings.MIDDLEWARE:
-        raise PartError("the project has no messages middleware, so that no signed cookie can be tried without an account")
+        return {"possible": False, "why": "the project has no messages middleware, and signs no other cookie for strangers"}
     if not re.search(r"\.(CookieStorage|FallbackStorage)$", settings.MESSAGE_STORAGE):
-        raise PartError("messages are not kept in cookies ({0})".format(settings.MESSAGE_STORAGE))
+        return {"possible": False, "why": "the project keeps messages in {0}, and signs no other cookie for strangers".format(settings.MESSAGE_STORAGE)}
     from django.contrib.messages import constants
     from django.contrib.messages.storage.base import Message
     from django.contrib.messages.storage.cookie import CookieStorage
@@ -339,6 +375,7 @@ def part_forgery(inside):
 
     marker = "prodready{0}".format(os.urandom(8).hex())
     return {
+        "possible": True,
         "name": CookieStorage.cookie_name,
         "marker": marker,
         "control": cookie(genuine, marker),
@@ -366,6 +403,7 @@ PARTS = {
     "csrf": part_csrf,
     "urls": part_urls,
     "forgery": part_forgery,
+    "jwt_tokens": part_jwt_tokens,
     "deploy_check": part_deploy_check,
 }
 

@@ -78,7 +78,7 @@ def part_migrations(inside):
                 place = "unknown" if label in loader.migrated_apps or label in loader.unmigrated_apps else "of_removed_apps"
                 found[place].append("{0}.{1}".format(label, name))
             found["applied"] += len(loader.applied_migrations)
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None, ignore_no_migrations=True)
     found["conflicts"] = sorted(loader.detect_conflicts())
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps), NonInteractiveMigrationQuestioner(specified_apps=set(), dry_run=True))
     changes = detector.changes(graph=loader.graph)
@@ -171,7 +171,9 @@ def _compare(meta, columns, connection, found):
             continue
         found["columns"] += 1
         real, not_null, _default = columns[field.column]
-        if real is not None and not same_type(kind, real):
+        # The key of a table Django makes by itself for a many-to-many relation follows another setting in migrations than in models.
+        by_itself = field.primary_key and meta.auto_created and real in ("smallint", "integer", "bigint")
+        if real is not None and not by_itself and not same_type(kind, real):
             found["types"].append("{0} is {1}, the model says {2}".format(place, real, kind))
         generated = getattr(field, "generated", False)
         if not field.primary_key and not generated and not_null == bool(field.null):
@@ -317,8 +319,15 @@ def part_readiness(inside):
             return json.loads(os.read(dialogue["read"], 4096).decode("utf-8"))
         return None
 
+    watched = found["vendor"] == "postgresql"
+    if watched:
+        try:
+            with reading(inside):
+                pass
+        except DataError:
+            watched, rounds = False, 1  # what the address says without a database is what counts then
     for _round in range(rounds):
-        if found["vendor"] != "postgresql":
+        if not watched:
             ask()
             found["rounds"].append(dict(reply(15) or {}, touched=None))
             continue

@@ -136,9 +136,11 @@ def ask_readiness(site, path):
 
 def forged_cookie(site, forgery):
     """Whether a messages cookie signed with a known key is believed. The control, signed with the real key, must be."""
+    if not forgery.get("possible"):
+        return forgery
     marker = forgery["marker"].encode()
     pages = [path for path in dict.fromkeys((site.urls.get("login"), site.urls.get("admin_login"), "/")) if path]
-    found = {"pages": pages, "page": None, "control_believed": False, "tried": 0, "believed": 0}
+    found = {"possible": True, "pages": pages, "page": None, "control_believed": False, "tried": 0, "believed": 0}
 
     def believed(path, value):
         return marker in site.below(target=path, headers=[("Cookie", "{0}={1}".format(forgery["name"], value))]).body
@@ -198,17 +200,14 @@ def headers(site):
     return found
 
 
-def proxy(site):
-    """What the application makes of the web server's forwarding: an address asked over https, with a client's made-up headers, and directly without any."""
-    path = site.urls.get("login") or "/"
-    made_up = [(site.forwarded[0][0], "http"), ("X-Forwarded-Host", "evil.invalid"), ("Forwarded", "proto=http;host=evil.invalid")]
+def tokens(site, path, given):
+    """Whether forged tokens are let in. The control, signed with the real key for a real user, must be."""
+    def status(token=None):
+        return site.below(target=path, headers=[("Authorization", "Bearer " + token)] if token else []).status
 
-    def answer(response):
-        return {"status": response.status, "location": response.first("location") or None}
-
-    direct = site.direct.request("GET", path, site.domains[0], site.headers)
     return {
         "path": path,
-        "direct_without_scheme": answer(direct),
-        "domains": {domain: {"plain": answer(site.through(target=path, domain=domain)), "made_up": answer(site.through(target=path, domain=domain, headers=made_up))} for domain in site.domains},
+        "without": status(),
+        "control": status(given["control"]) if given.get("control") else None,
+        "forged": {name: status(token) for name, token in given["forged"].items()},
     }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 
 #: Handed over by systemd or gunicorn to this one process; another process must not act on them.
 PROCESS_BOUND = frozenset(
@@ -16,7 +17,7 @@ PROCESS_BOUND = frozenset(
 CLOCK_SLACK = 0.1
 
 #: The properties of a unit that say what runs and from which files.
-PROPERTIES = ("Id", "LoadState", "ActiveState", "MainPID", "EnvironmentFiles", "FragmentPath", "DropInPaths", "ExecStart")
+PROPERTIES = ("Id", "LoadState", "ActiveState", "MainPID", "EnvironmentFiles", "FragmentPath", "DropInPaths", "ExecStart", "Environment")
 
 
 def environment_files(unit):
@@ -49,6 +50,24 @@ def parse_identity(text):
 def parse_parent(text):
     """Parent of the process of /proc/PID/stat; the command in brackets may contain anything."""
     return int(text.rpartition(")")[2].split()[1])
+
+
+def is_overwritten(environ, file_environ):
+    """Whether a process wrote its title over its environment (setproctitle does): nothing is left of what it was given."""
+    return not environ or bool(file_environ) and not any(name in environ for name in file_environ)
+
+
+def rebuilt_environ(unit, file_environ, account):
+    """The environment systemd gives a unit's process: its defaults, Environment=, then the files."""
+    environ = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    environ.update(account)
+    try:
+        words = shlex.split(unit.get("Environment") or "")
+    except ValueError:
+        words = []
+    environ.update(word.partition("=")[::2] for word in words if "=" in word)
+    environ.update(file_environ)
+    return environ
 
 
 def differing_names(file_environ, process_environ):

@@ -79,6 +79,11 @@ def read_process(run_command, *, unit_name, current):
         "release": process.running_release(cwd, current), "current": os.path.realpath(current), "preload": "--preload" in cmdline,
     }
     found.update(process.parse_identity(_proc.read_text(folder + "/status")))
+    found["environ_from"] = "process"
+    wanted, _missing, _mtimes = _read_environment_files(found["environment_files"])
+    if process.is_overwritten(environ, wanted):
+        found.update(environ_from="files", environ=process.rebuilt_environ(unit, wanted, _account(found["uid"])))
+        environ = found["environ"]
     candidates = process.interpreter_candidates(
         cmdline=cmdline, environ=environ, exec_paths=process.exec_paths(unit), current=os.path.normpath(current), release=found["release"], executable=executable
     )
@@ -108,25 +113,42 @@ def shown(running):
         "working_directory": running["cwd"],
         "interpreter": running["interpreter"],
         "variables": sorted(running["environ"]),
+        "environment_from": running["environ_from"],
         "release": os.path.basename(running["release"]) if running["release"] else None,
         "runs_current": process.within(running["cwd"], running["current"]),
     }
 
 
-def freshness(running):
-    """Which of the files a process was made from are newer than itself, and which variables differ from the files."""
-    wanted, unreadable, mtimes = {}, [], {}
-    for path in running["environment_files"]:
+def _account(uid):
+    """What systemd adds for User=."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return {}
+    return {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name, "SHELL": entry.pw_shell}
+
+
+def _read_environment_files(paths):
+    """Their variables together, those that do not exist, and when the others last changed."""
+    wanted, missing, mtimes = {}, [], {}
+    for path in paths:
         try:
             with open(path, encoding="utf-8", errors="surrogateescape") as handle:
                 wanted.update(_environment_file.parse(handle.read()))
             mtimes[path] = os.stat(path).st_mtime
         except FileNotFoundError:
-            unreadable.append(path)
+            missing.append(path)
+    return wanted, missing, mtimes
+
+
+def freshness(running):
+    """Which of the files a process was made from are newer than itself, and which variables differ from the files."""
+    wanted, unreadable, mtimes = _read_environment_files(running["environment_files"])
     units = {path: os.stat(path).st_mtime for path in running["unit_files"] if os.path.exists(path)}
     code_since = running["started"] if running["preload"] else running["workers_started"] or running["started"]
     code, complete = _code_mtimes(running["release"] or running["current"])
     return {
+        "environment_from": running["environ_from"],
         "environment_files": running["environment_files"],
         "environment_files_missing": unreadable,
         "environment_newer": process.newer_than(running["started"], mtimes),

@@ -58,8 +58,8 @@ options:
     default: 443
   contract:
     description:
-      - What a probe must know of the application. The keys V(readiness_path), V(login_path), V(cors_path), V(cors_origins) are read; what is
-        not given is found in the application's URL configuration where it can be.
+      - What a probe must know of the application. The keys V(home_path), V(readiness_path), V(login_path), V(cors_path), V(cors_origins)
+        and V(jwt_path) are read; what is not given is found in the application's URL configuration where it can be.
     type: dict
     default: {}
 attributes:
@@ -118,7 +118,7 @@ ARGUMENTS = {
 }
 
 #: Parts of the look inside that are used here and not shown.
-NOT_SHOWN = ("start", "private", "forgery")
+NOT_SHOWN = ("start", "private", "forgery", "jwt_tokens")
 
 
 def with_defaults(params):
@@ -215,11 +215,20 @@ def observe_live(observer, params, parts):
     observer.observe("bad_request", live.bad_request, site)
     observer.observe("debug_pages", live.debug_pages, site)
     observer.observe("hosts", live.hosts, site)
-    observer.observe("cors_live", live.cors, site, contract.get("cors_path") or "/", contract.get("cors_origins") or known("cors").get("origins") or [])
+    home = contract.get("home_path") or "/"
+    observer.observe("cors_live", live.cors, site, contract.get("cors_path") or home, contract.get("cors_origins") or known("cors").get("origins") or [])
     observer.observe("csrf_live", live.csrf, site)
     observer.observe("headers_live", live.headers, site)
-    observer.observe("proxy_live", live.proxy, site)
     observer.observe("forged_cookie", lambda: live.forged_cookie(site, value_of(parts, "forgery")))
+
+    def tokens():
+        if not value_of(parts, "jwt")["installed"]:
+            return {"installed": False}
+        if not contract.get("jwt_path"):
+            raise ObservationError("no address that takes a token is known; set jwt_path in the application's contract")
+        return dict(live.tokens(site, contract["jwt_path"], value_of(parts, "jwt_tokens")), installed=True)
+
+    observer.observe("jwt_live", tokens)
 
 
 def observe_leaks(observer, module, params, process, private):
