@@ -34,21 +34,19 @@ STEMS = {
 }
 
 #: Passwords that every guesser tries first; names of roles and databases are added.
-COMMON_PASSWORDS = tuple(
-    (
-        "postgres postgresql password passw0rd Passw0rd Password password1 Password1 password123 Password123 pass secret "
-        "s3cret changeme change-me ChangeMe changeme123 admin admin1 admin123 administrator root toor user username test "
-        "test123 testing demo guest default example qwerty qwerty123 qwertyuiop 1q2w3e4r 1qaz2wsx zaq12wsx asdfgh asdf1234 "
-        "123456 1234567 12345678 123456789 1234567890 12345 1234 123123 111111 000000 654321 666666 987654321 abc123 "
-        "abcd1234 a1b2c3 letmein welcome Welcome1 welcome1 welcome123 iloveyou monkey dragon sunshine princess football "
-        "baseball master superman batman trustno1 shadow login hello hello123 freedom whatever starwars database db "
-        "db_password dbpassword dbpass dbuser django django123 django_password webapp app appuser app_password mysite "
-        "myproject mydatabase mydb mypassword production prod staging dev development local localhost docker vagrant "
-        "server linux debian ubuntu oracle mysql pgsql pg supersecret topsecret insecure temp temp123 p@ssw0rd P@ssw0rd "
-        "P@ssword P@ssword1 q1w2e3r4 aa123456 password! Password1! Passw0rd! Admin123 Admin123! root123 postgres123 "
-        "Postgres123 postgres1 pgadmin"
-    ).split()
-)
+_COMMON = """
+postgres postgresql password passw0rd Passw0rd Password password1 Password1 password123 Password123 pass secret s3cret
+changeme change-me ChangeMe changeme123 admin admin1 admin123 administrator root toor user username test test123 testing
+demo guest default example qwerty qwerty123 qwertyuiop 1q2w3e4r 1qaz2wsx zaq12wsx asdfgh asdf1234 123456 1234567
+12345678 123456789 1234567890 12345 1234 123123 111111 000000 654321 666666 987654321 abc123 abcd1234 a1b2c3 letmein
+welcome Welcome1 welcome1 welcome123 iloveyou monkey dragon sunshine princess football baseball master superman batman
+trustno1 shadow login hello hello123 freedom whatever starwars database db db_password dbpassword dbpass dbuser django
+django123 django_password webapp app appuser app_password mysite myproject mydatabase mydb mypassword production prod
+staging dev development local localhost docker vagrant server linux debian ubuntu oracle mysql pgsql pg supersecret
+topsecret insecure temp temp123 p@ssw0rd P@ssw0rd P@ssword P@ssword1 q1w2e3r4 aa123456 password! Password1! Passw0rd!
+Admin123 Admin123! root123 postgres123 Postgres123 postgres1 pgadmin
+"""
+COMMON_PASSWORDS = tuple(_COMMON.split())
 
 _SECTION = re.compile(r"^@@(?!end )(\S+)$")
 _END = re.compile(r"^@@end (true|false) (\S*) ?(.*)$")
@@ -73,7 +71,8 @@ def as_role(role):
 def parse_sections(text):
     """Output of a script made of sections as `{name: {"text", "sqlstate", "message"}}`; `sqlstate` is empty when it worked."""
     sections = {}
-    name, lines = None, []
+    name = None
+    lines: list[str] = []
     for line in text.splitlines():
         started, ended = _SECTION.match(line), _END.match(line)
         if started:

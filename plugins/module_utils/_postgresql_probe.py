@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
 import re
+from pathlib import Path
 
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql_queries as queries
@@ -76,6 +76,9 @@ class Failed:
     def __contains__(self, name):
         raise ObservationError(str(self.error))
 
+    def get(self, name, default=None):
+        raise ObservationError(str(self.error))
+
 
 def _try_sections(psql, script, database="postgres"):
     try:
@@ -97,14 +100,9 @@ def _answers(sections, name):
 # --- The cluster -------------------------------------------------------------------------------------------------------------------------
 
 
-def _read(path):
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
 def _binary(run_command, server):
     """The program that runs, and the version of the program that is installed in its place now."""
-    link = os.readlink("/proc/{0}/exe".format(server["pid"]))
+    link = str(Path("/proc/{0}/exe".format(server["pid"])).readlink())
     path = link[: -len(" (deleted)")] if link.endswith(" (deleted)") else link
     installed = pg.parse_version(command_output(run_command, [path, "--version"]))
     return {"running": server["version"], "installed": installed, "program": path, "replaced": path != link}
@@ -113,8 +111,8 @@ def _binary(run_command, server):
 def _listeners(port):
     found = []
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        if os.path.exists(path):
-            found += pg.parse_listeners(_read(path), port)
+        if Path(path).exists():
+            found += pg.parse_listeners(Path(path).read_text(encoding="ascii"), port)
     return {"tcp": sorted(set(found))}
 
 
@@ -153,8 +151,8 @@ def _config(sections, server, settings):
     for name in ("ssl_cert_file", "ssl_key_file", "ssl_ca_file"):
         value = settings.get(name, {}).get("setting")
         if value and settings.get("ssl", {}).get("setting") == "on":
-            files.append(os.path.join(server["data_directory"], value))
-    newer = sorted({path for path in files if os.path.exists(path) and os.path.getmtime(path) > server["loaded_at"]})
+            files.append(str(Path(server["data_directory"], value)))
+    newer = sorted({path for path in files if Path(path).exists() and Path(path).stat().st_mtime > server["loaded_at"]})
     problems = pg.rows(sections, "configuration_errors")
     waiting = pg.row(sections, "pending_restart")["names"]
     return {
@@ -178,14 +176,14 @@ def _roles(sections):
 
 def _served_tls(listeners, port, ca_file, server, settings):
     """What a client meets that asks for TLS, and whether the certificate is the one in the file."""
-    own = os.path.join(server.get("data_directory", ""), settings.get("ssl_ca_file", {}).get("setting") or "")
-    authority = ca_file or (own if os.path.isfile(own) else "")
+    own = Path(server.get("data_directory", ""), settings.get("ssl_ca_file", {}).get("setting") or "")
+    authority = ca_file or (str(own) if own.is_file() else "")
     found = look_at_tls(app_address(listeners), port, ca_file=authority)
     name = settings.get("ssl_cert_file", {}).get("setting") or ""
-    path = os.path.join(server.get("data_directory", ""), name)
+    path = Path(server.get("data_directory", ""), name)
     found["file_is_served"] = None
-    if found["offered"] and name and os.path.exists(path):
-        found["file_is_served"] = certificate_hash(_read(path)) == found["certificate"]
+    if found["offered"] and name and path.is_file():
+        found["file_is_served"] = certificate_hash(path.read_text(encoding="utf-8")) == found["certificate"]
     return found
 
 
@@ -194,7 +192,7 @@ def observe_files(paths):
     found = {}
     for path in paths:
         try:
-            status = os.stat(path)
+            status = Path(path).stat()
             found[path] = {"exists": True, "mode": "{0:04o}".format(status.st_mode & 0o7777), "size": status.st_size, "uid": status.st_uid}
         except FileNotFoundError:
             found[path] = {"exists": False}
@@ -204,9 +202,9 @@ def observe_files(paths):
 def observe_clusters(root="/etc/postgresql"):
     """The clusters of Debian's layout, whether they run or not."""
     found = []
-    for path in sorted(glob.glob(os.path.join(root, "*", "*", "postgresql.conf"))):
-        version, name = path.split(os.sep)[-3:-1]
-        port = re.search(r"(?m)^\s*port\s*=\s*(\d+)", _read(path))
+    for path in sorted(Path(root).glob("*/*/postgresql.conf")):
+        version, name = path.parts[-3:-1]
+        port = re.search(r"(?m)^\s*port\s*=\s*(\d+)", path.read_text(encoding="utf-8", errors="replace"))
         found.append({"version": version, "name": name, "port": int(port.group(1)) if port else 5432})
     return found
 
@@ -245,13 +243,13 @@ def _collations(sections, database):
     """Recorded and actual version of each collation in use; servers before 15 do not record the database's own."""
     if sections["collations"]["sqlstate"] == "42883" or sections["collations"]["sqlstate"] == "42703":
         raise ObservationError("this server does not record the version of a database's collation; PostgreSQL 15 does")
-    return [entry for entry in pg.rows(sections, "collations")] or [{"name": database["collate"], "recorded": None, "actual": None}]
+    return pg.rows(sections, "collations") or [{"name": database["collate"], "recorded": None, "actual": None}]
 
 
 def _round_trip(sections):
     """A four-byte character there and back; a server that cannot take it is an observation, not an error."""
-    entry = sections["round_trip"] if "round_trip" in sections else {"sqlstate": "", "message": ""}
-    if entry["sqlstate"]:
+    entry = sections.get("round_trip", {})
+    if entry.get("sqlstate"):
         return {"same": False, "characters": 0, "problem": "{0} ({1})".format(entry["message"], entry["sqlstate"])}
     found = pg.row(sections, "round_trip")
     return {"same": found["returned"] == queries.EMOJI, "characters": found["characters"], "problem": ""}
@@ -317,6 +315,8 @@ def _hot_queries(psql, name, app_role, declared):
 
 def _handshakes(run_command, listeners, port, name, user, networks):
     """How the start of a connection is answered: as the application's own, unencrypted, from strange addresses, to another database."""
+    if not listeners:
+        return {"reachable": False}
     address = app_address(listeners)
     strangers = []
     for target, source in _targets(listeners, _own_addresses(run_command)):
@@ -325,6 +325,7 @@ def _handshakes(run_command, listeners, port, name, user, networks):
                 answer = handshake(target, port, user=user, database=name, source=source, tls=tls)
                 strangers.append({"from": source, "to": target, "tls": tls, "outcome": answer["outcome"], "message": answer["message"]})
     return {
+        "reachable": True,
         "tls": handshake(address, port, user=user, database=name, tls=True),
         "plain": handshake(address, port, user=user, database=name),
         "to_postgres": handshake(address, port, user=user, database="postgres", tls=True),

@@ -13,10 +13,26 @@ from ansible_collections.prodready.django.plugins.module_utils._postgresql impor
 )
 
 SETTINGS = (
-    "listen_addresses password_encryption port ssl ssl_ca_file ssl_cert_file ssl_key_file ssl_min_protocol_version shared_buffers "
-    "effective_cache_size work_mem maintenance_work_mem max_connections data_checksums log_min_duration_statement "
-    "log_timezone TimeZone idle_in_transaction_session_timeout statement_timeout"
-).split()
+    "listen_addresses",
+    "password_encryption",
+    "port",
+    "ssl",
+    "ssl_ca_file",
+    "ssl_cert_file",
+    "ssl_key_file",
+    "ssl_min_protocol_version",
+    "shared_buffers",
+    "effective_cache_size",
+    "work_mem",
+    "maintenance_work_mem",
+    "max_connections",
+    "data_checksums",
+    "log_min_duration_statement",
+    "log_timezone",
+    "TimeZone",
+    "idle_in_transaction_session_timeout",
+    "statement_timeout",
+)
 
 #: Asked once, in any database.
 CLUSTER = {
@@ -138,8 +154,9 @@ def database_script(app_role):
                 "app_role",
                 "SELECT json_build_object('creates_in', (SELECT coalesce(json_agg(n.nspname ORDER BY n.nspname), '[]') FROM pg_namespace n "
                 "WHERE has_schema_privilege({0}, n.oid, 'CREATE') AND {1}), 'creates_schemas', "
-                "has_database_privilege({0}, current_database(), 'CREATE'), 'owns', (SELECT count(*) FROM pg_shdepend s "
-                "WHERE s.refobjid = {0}::regrole AND s.deptype = 'o'))".format(name, _USER_SCHEMA),
+                "has_database_privilege({0}, current_database(), 'CREATE'), 'may_connect_to', (SELECT coalesce(json_agg(d.datname ORDER BY d.datname), '[]') "
+                "FROM pg_database d WHERE d.datallowconn AND has_database_privilege({0}, d.oid, 'CONNECT')), 'owns', (SELECT count(*) FROM pg_shdepend s WHERE "
+                " s.refobjid = quote_ident({0})::regrole AND s.deptype = 'o'))".format(name, _USER_SCHEMA),
             )
         )
         parts.append(section("denied_create_role", 'CREATE ROLE "prodready denied"', **as_role(app_role)))

@@ -120,7 +120,7 @@ def refuse_odd_passwords(entry):
     """Other characters would have to be normalised as RFC 4013 says; both ends must agree on it."""
     for role, key in (("owner", "owner_password"), ("app_role", "app_password")):
         if not entry[key] or not entry[key].isascii() or not entry[key].isprintable():
-            raise planning.Refusal("the password of role {0} must be printable ASCII; change {1} of {2}".format(entry[role], key, entry["name"]))
+            raise planning.Refusal(f"the password of role {entry[role]} must be printable ASCII; change {key} of {entry['name']}")
 
 
 def apply(psql, facts, database="postgres"):
@@ -128,9 +128,10 @@ def apply(psql, facts, database="postgres"):
     alone = [fact.sql for fact in facts if fact.sql.startswith("CREATE DATABASE")]
     together = [fact.sql for fact in facts if fact.sql not in alone]
     if together:
-        psql.run("\\set VERBOSITY terse\nBEGIN;\n{0};\nCOMMIT;\n".format(";\n".join(together)), database, ["-v", "ON_ERROR_STOP=1"])
+        body = ";\n".join(together)
+        psql.run(f"\\set VERBOSITY terse\nBEGIN;\n{body};\nCOMMIT;\n", database, ["-v", "ON_ERROR_STOP=1"])
     for statement in alone:
-        psql.run("\\set VERBOSITY terse\n{0};\n".format(statement), database, ["-v", "ON_ERROR_STOP=1"])
+        psql.run(f"\\set VERBOSITY terse\n{statement};\n", database, ["-v", "ON_ERROR_STOP=1"])
 
 
 def ensure(psql, entry, check_mode):
@@ -176,7 +177,7 @@ def main():
         for entry in module.params["databases"]:
             changes += ensure(psql, dict(entry, app_settings=module.params["app_settings"]), module.check_mode)
     except (ObservationError, planning.Refusal) as error:
-        module.fail_json(msg="{0}.".format(str(error).rstrip(".")), changes=[fact.key for fact in changes])
+        module.fail_json(msg=str(error).rstrip(".") + ".", changes=[fact.key for fact in changes])
     module.exit_json(changed=bool(changes), changes=[fact.key for fact in changes], diff=planning.difference(changes))
 
 
