@@ -339,7 +339,7 @@ def security_settings(value: Mapping[str, Any], context: Context) -> Verdict:
         "SESSION_COOKIE_SECURE": value["SESSION_COOKIE_SECURE"] is True,
         "SESSION_COOKIE_HTTPONLY": value["SESSION_COOKIE_HTTPONLY"] is True,
         "X_FRAME_OPTIONS": str(value["X_FRAME_OPTIONS"]).upper() in ("DENY", "SAMEORIGIN"),
-        "SECURE_HSTS_SECONDS": value["SECURE_HSTS_SECONDS"] >= min(YEAR, int(context.params.get("hsts_seconds") or YEAR)),
+        "SECURE_HSTS_SECONDS": value["SECURE_HSTS_SECONDS"] >= YEAR,
         "SECURE_SSL_REDIRECT": value["SECURE_SSL_REDIRECT"] is True,
     }
     shown = {name: value[name] for name in wanted}
