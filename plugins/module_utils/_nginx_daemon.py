@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -59,17 +60,11 @@ class Daemon:
             raise ObservationError("nginx -T printed no configuration: {0}".format("; ".join(dump["messages"]) or "no message"))
         return _nginx.merged(dump["files"], next(iter(dump["files"])))
 
-    def _package_digests(self):
-        rc, out, _err = self._run(["dpkg-query", "-W", "-f", "${Conffiles}\n"] + list(PACKAGES))
-        pairs = (line.split() for line in out.splitlines() if line.startswith(" /"))
-        return {fields[0]: fields[1] for fields in pairs if len(fields) > 1}
-
     def files(self):
         """Every configuration file: when it last changed, whose it is, whether it defines sites."""
-        known, found = self._package_digests(), []
-        if self.dump()["rc"] != 0 and not self.dump()["files"]:
-            raise ObservationError("nginx -T failed: {0}".format("; ".join(self.dump()["messages"])))
-        for path, text in self.dump()["files"].items():
+        known, found = package_digests(self._run), []
+        texts = self.dump()["files"] or _on_disk(self.version()["conf_path"])
+        for path, text in texts.items():
             real = os.path.realpath(path)
             with open(real, "rb") as handle:
                 digest = hashlib.md5(handle.read()).hexdigest()  # dpkg's own kind of digest, not a security measure
@@ -77,7 +72,7 @@ class Daemon:
                 "path": path,
                 "changed": round(_changed(real), 3),
                 "origin": _nginx.origin(text, digest, known, real),
-                "sites": _nginx.has_servers(text) if path != next(iter(self.dump()["files"])) else False,
+                "sites": _nginx.has_servers(text) if path != next(iter(texts)) else False,
             })
         return found
 
@@ -120,6 +115,21 @@ class Daemon:
             "oldest_worker": min(serving),
             "seconds_behind": round(changes[newest] - min(serving), 3),
         }
+
+
+def package_digests(run_command):
+    """The digests of the packages' configuration files as delivered: {path: MD5}."""
+    _rc, out, _err = run_command(["dpkg-query", "-W", "-f", "${Conffiles}\n"] + list(PACKAGES))
+    pairs = (line.split() for line in out.splitlines() if line.startswith(" /"))
+    return {fields[0]: fields[1] for fields in pairs if len(fields) > 1}
+
+
+def _on_disk(main):
+    """Where nginx refuses its configuration and dumps nothing: the files Debian's main file would include."""
+    folder = os.path.dirname(main)
+    patterns = ("conf.d/*.conf", "sites-enabled/*", "prodready/*.conf", "prodready/sites/*.conf")
+    paths = [main] + [path for pattern in patterns for path in sorted(glob.glob(os.path.join(folder, pattern)))]
+    return {path: _proc.read_text(path) for path in paths if os.path.isfile(path)}
 
 
 def _changed(path):

@@ -45,6 +45,11 @@ options:
     description:
       - A further certificate authority to trust beside the system's trust store.
     type: path
+  ask_server:
+    description:
+      - Whether to make handshakes with the server. Without, only the files are looked at.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -67,7 +72,7 @@ RETURN = r"""
 observations:
   description:
     - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
-    - The names are V(served), V(file), V(key) and V(timers).
+    - The names are V(served) (unless O(ask_server=false)), V(file), V(key), V(accepted), V(trusted) and V(timers).
   returned: always
   type: dict
   sample:
@@ -83,9 +88,10 @@ observed_from:
 
 import os
 import ssl
+from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prodready.django.plugins.module_utils import _http_client, _x509
+from ansible_collections.prodready.django.plugins.module_utils import _http_client, _tls_memory, _x509
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, Observer
 
 #: X509_V_FLAG_NO_CHECK_TIME; Python has no name for it.
@@ -128,12 +134,17 @@ def _short(error):
     return str(error)
 
 
-def in_file(path):
-    """The first certificate of a file, and how many follow it."""
+def blocks_of(path):
     with open(path, encoding="ascii", errors="replace") as handle:
         blocks = _x509.pem_blocks(handle.read())
     if not blocks:
         raise ObservationError("{0} holds no certificate".format(path))
+    return blocks
+
+
+def in_file(path):
+    """The first certificate of a file, and how many there are."""
+    blocks = blocks_of(path)
     return dict(_x509.read_certificate(blocks[0]), path=path, chain_length=len(blocks))
 
 
@@ -148,6 +159,20 @@ def key_of(key_file, certificate_file):
             raise ObservationError("{0} cannot be loaded: {1}".format(key_file, error.reason or error)) from None
         matches = False
     return {"path": key_file, "mode": "{0:04o}".format(entry.st_mode & 0o7777), "uid": entry.st_uid, "matches": matches}
+
+
+def accepted(params):
+    """For how many more days clients accept the files for exactly these domains; 0 days with the problems."""
+    certificate = in_file(params["certificate_file"])
+    problems = []
+    for domain in params["domains"]:
+        said = _tls_memory.client_says(params["certificate_file"], params["key_file"], domain, params["ca_file"])
+        if said:
+            problems.append("{0}: {1}".format(domain, said))
+    if sorted(certificate["names"]) != sorted(params["domains"]):
+        problems.append("the certificate is for {0}".format(", ".join(certificate["names"]) or "no name"))
+    left = datetime.fromisoformat(certificate["not_after"]) - datetime.now(timezone.utc)
+    return {"days": 0 if problems else max(0, left.days), "problems": problems}
 
 
 def timers(run_command):
@@ -165,10 +190,14 @@ def timers(run_command):
 
 def look(params, run_command):
     observer = Observer()
-    observer.observe("served", served, params["domains"], params["address"], params["port"], params["ca_file"])
+    if params["ask_server"]:
+        observer.observe("served", served, params["domains"], params["address"], params["port"], params["ca_file"])
     observer.observe("file", in_file, params["certificate_file"])
     observer.observe("key", key_of, params["key_file"], params["certificate_file"])
-    observer.observe("timers", timers, run_command)
+    observer.observe("accepted", accepted, params)
+    observer.observe("trusted", lambda: _tls_memory.in_trust_store(blocks_of(params["certificate_file"])[0]))
+    if params["ask_server"]:
+        observer.observe("timers", timers, run_command)
     return observer.result()
 
 
@@ -181,6 +210,7 @@ def main():
             "address": {"type": "str", "default": "127.0.0.1"},
             "port": {"type": "int", "default": 443},
             "ca_file": {"type": "path"},
+            "ask_server": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
