@@ -8,9 +8,6 @@ what was found survives what hangs. Nothing is written: database transactions ar
 
 from __future__ import annotations
 
-import base64
-import datetime
-import hmac
 import importlib
 import json
 import logging
@@ -101,14 +98,45 @@ def keep_private(inside):
         kept[name] = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
-FLAT = (
-    "DEBUG ALLOWED_HOSTS INSTALLED_APPS MIDDLEWARE ROOT_URLCONF AUTH_USER_MODEL INTERNAL_IPS USE_X_FORWARDED_HOST USE_X_FORWARDED_PORT "
-    "CSRF_COOKIE_SECURE CSRF_COOKIE_HTTPONLY CSRF_COOKIE_SAMESITE CSRF_USE_SESSIONS CSRF_TRUSTED_ORIGINS CSRF_COOKIE_NAME "
-    "SECURE_PROXY_SSL_HEADER SECURE_SSL_REDIRECT SECURE_HSTS_SECONDS SECURE_HSTS_INCLUDE_SUBDOMAINS SECURE_HSTS_PRELOAD "
-    "SECURE_CONTENT_TYPE_NOSNIFF SECURE_REFERRER_POLICY SECURE_CROSS_ORIGIN_OPENER_POLICY X_FRAME_OPTIONS SILENCED_SYSTEM_CHECKS "
-    "SESSION_ENGINE SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_COOKIE_AGE SESSION_COOKIE_NAME "
-    "STATIC_URL STATIC_ROOT MEDIA_URL MEDIA_ROOT PASSWORD_HASHERS MESSAGE_STORAGE"
-).split()
+FLAT = [
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "INSTALLED_APPS",
+    "MIDDLEWARE",
+    "ROOT_URLCONF",
+    "AUTH_USER_MODEL",
+    "INTERNAL_IPS",
+    "USE_X_FORWARDED_HOST",
+    "USE_X_FORWARDED_PORT",
+    "CSRF_COOKIE_SECURE",
+    "CSRF_COOKIE_HTTPONLY",
+    "CSRF_COOKIE_SAMESITE",
+    "CSRF_USE_SESSIONS",
+    "CSRF_TRUSTED_ORIGINS",
+    "CSRF_COOKIE_NAME",
+    "SECURE_PROXY_SSL_HEADER",
+    "SECURE_SSL_REDIRECT",
+    "SECURE_HSTS_SECONDS",
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS",
+    "SECURE_HSTS_PRELOAD",
+    "SECURE_CONTENT_TYPE_NOSNIFF",
+    "SECURE_REFERRER_POLICY",
+    "SECURE_CROSS_ORIGIN_OPENER_POLICY",
+    "X_FRAME_OPTIONS",
+    "SILENCED_SYSTEM_CHECKS",
+    "SESSION_ENGINE",
+    "SESSION_COOKIE_SECURE",
+    "SESSION_COOKIE_HTTPONLY",
+    "SESSION_COOKIE_SAMESITE",
+    "SESSION_COOKIE_AGE",
+    "SESSION_COOKIE_NAME",
+    "STATIC_URL",
+    "STATIC_ROOT",
+    "MEDIA_URL",
+    "MEDIA_ROOT",
+    "PASSWORD_HASHERS",
+    "MESSAGE_STORAGE",
+]
 
 
 def part_settings(inside):
@@ -129,9 +157,7 @@ def part_settings(inside):
     found["email"] = {
         name: plain(getattr(inside.settings, "EMAIL_" + name.upper(), None)) for name in ("backend", "host", "port", "use_tls", "use_ssl")
     }
-    found["email"].update(
-        user_set=bool(getattr(inside.settings, "EMAIL_HOST_USER", "")), default_from=plain(inside.settings.DEFAULT_FROM_EMAIL)
-    )
+    found["email"].update(user_set=bool(getattr(inside.settings, "EMAIL_HOST_USER", "")), default_from=plain(inside.settings.DEFAULT_FROM_EMAIL))
     return found
 
 
@@ -160,108 +186,18 @@ def part_databases(inside):
     return found
 
 
-def part_secret_key(inside):
-    """How strong the keys in force are."""
-    settings, describe = inside.settings, inside.secrets.describe
-    found = describe(settings.SECRET_KEY)
-    found["fallbacks"] = [describe(key) for key in settings.SECRET_KEY_FALLBACKS or []]
-    found["variables"] = sorted(name for name, value in os.environ.items() if value and value == inside.private["SECRET_KEY"])
-    return found
-
-
 def part_deploy_check(inside):
     """The findings of `check --deploy`, silenced ones apart."""
     from django.core import checks
 
     findings = checks.run_checks(include_deployment_checks=True)
-    listed = [{"id": finding.id, "level": finding.level, "message": str(finding.msg)[:300], "silenced": finding.is_silenced()} for finding in findings]
+    listed = [
+        {"id": finding.id, "level": finding.level, "message": str(finding.msg)[:300], "silenced": finding.is_silenced()} for finding in findings
+    ]
     return {
         "findings": [finding for finding in listed if not finding["silenced"] and finding["level"] >= checks.WARNING],
         "silenced": sorted({finding["id"] for finding in listed if finding["silenced"] and finding["id"]}),
     }
-
-
-JWT_APPS = ("rest_framework_simplejwt", "rest_framework_jwt", "ninja_jwt", "graphql_jwt", "rest_framework_jwt_refresh", "oauth2_provider_jwt", "jwt_auth", "knox_jwt")
-
-
-def _jwt_traces(settings):
-    """Where the project shows that it uses JSON Web Tokens."""
-    traces = ["INSTALLED_APPS: " + name for name in settings.INSTALLED_APPS if name.split(".")[0] in JWT_APPS]
-    drf = getattr(settings, "REST_FRAMEWORK", None) or {}
-    traces += ["DEFAULT_AUTHENTICATION_CLASSES: " + str(name) for name in drf.get("DEFAULT_AUTHENTICATION_CLASSES", ()) if re.search("jwt|jsonwebtoken", str(name), re.I)]
-    traces += ["MIDDLEWARE: " + str(name) for name in settings.MIDDLEWARE if re.search("jwt|jsonwebtoken", str(name), re.I)]
-    traces += [name + " is set" for name in ("SIMPLE_JWT", "JWT_AUTH", "GRAPHQL_JWT", "NINJA_JWT") if getattr(settings, name, None)]
-    traces += ["REST_USE_JWT"] * bool(getattr(settings, "REST_USE_JWT", False) or (getattr(settings, "REST_AUTH", None) or {}).get("USE_JWT"))
-    for package in JWT_APPS:
-        if package in sys.modules and not any(package in trace for trace in traces):
-            traces.append("imported: " + package)
-    return traces
-
-
-def part_jwt(inside):
-    """Whether JSON Web Tokens are used, and how their keys are set."""
-    settings = inside.settings
-    traces = _jwt_traces(settings)
-    found = {"installed": bool(traces), "traces": traces}
-    if not traces:
-        return found
-    try:
-        effective = importlib.import_module("rest_framework_simplejwt.settings").api_settings
-    except ImportError:
-        found["readable"] = False
-        return found
-    key = effective.SIGNING_KEY
-    text = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key or "")
-    found.update(inside.secrets.describe(text), readable=True, algorithm=str(effective.ALGORITHM), bytes=len(text.encode("utf-8")))
-    django_keys = [str(settings.SECRET_KEY)] + [str(item) for item in settings.SECRET_KEY_FALLBACKS or []]
-    found["equals_secret_key"] = text in django_keys
-    found["key_bits"] = _asymmetric_bits(text)
-    found["access_seconds"] = effective.ACCESS_TOKEN_LIFETIME.total_seconds()
-    found["refresh_seconds"] = effective.REFRESH_TOKEN_LIFETIME.total_seconds()
-    found["rotate"] = bool(effective.ROTATE_REFRESH_TOKENS)
-    found["blacklist"] = bool(effective.BLACKLIST_AFTER_ROTATION)
-    inside.private["SIMPLE_JWT.SIGNING_KEY"] = text
-    return found
-
-
-def _asymmetric_bits(text):
-    """Size of an RSA or EC key in PEM; None for another key, or where no library can read it."""
-    if "-----BEGIN" not in text:
-        return None
-    try:
-        serialization = importlib.import_module("cryptography.hazmat.primitives.serialization")
-        return serialization.load_pem_private_key(text.encode("utf-8"), password=None).key_size
-    except (ImportError, ValueError, TypeError):
-        return None
-
-
-def part_jwt_tokens(inside):
-    """A genuine token of a minute for some active user (the control) and forged ones; for the probe on the target only."""
-    if not _jwt_traces(inside.settings):
-        return {}
-    from django.contrib.auth import get_user_model
-
-    tokens = importlib.import_module("rest_framework_simplejwt.tokens")
-    user = get_user_model()._default_manager.filter(is_active=True).order_by("pk").first()
-    if user is None:
-        raise PartError("there is no active user for whom a token could be made")
-    token = tokens.AccessToken.for_user(user)
-    token.set_exp(lifetime=datetime.timedelta(seconds=60))
-    payload = dict(token.payload)
-    keys = {"SECRET_KEY": str(inside.settings.SECRET_KEY)} if not part_jwt(inside).get("equals_secret_key") else {}
-    keys.update({"guess {0}".format(number): key for number, key in enumerate(("secret", "changeme", "your-256-bit-secret", ""))})
-    forged = {"no algorithm": _token({"alg": "none", "typ": "JWT"}, payload, None), "None": _token({"alg": "None", "typ": "JWT"}, payload, None)}
-    forged.update({name: _token({"alg": "HS256", "typ": "JWT"}, payload, key) for name, key in keys.items()})
-    return {"control": str(token), "forged": forged}
-
-
-def _token(header, payload, key):
-    def encode(data):
-        return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-    signed = b".".join(encode(json.dumps(part).encode()) for part in (header, payload))
-    signature = b"" if key is None else encode(hmac.new(key.encode("utf-8"), signed, "sha256").digest())
-    return (signed + b"." + signature).decode()
 
 
 def part_cors(inside):
@@ -287,11 +223,18 @@ def part_cors(inside):
     strange = ["null", "https://evil.invalid", "http://evil.invalid"]
     for host in hosts:
         strange += [
-            "http://" + host, "https://" + host + ".evil.invalid", "https://evil-" + host, "https://evil.invalid." + host.split(".", 1)[-1] + ".evil.invalid",
-            "https://" + host.replace(".", "x", 1), "https://" + host + ":1", "https://evil.invalid/" + host,
+            "http://" + host,
+            "https://" + host + ".evil.invalid",
+            "https://evil-" + host,
+            "https://evil.invalid." + host.split(".", 1)[-1] + ".evil.invalid",
+            "https://" + host.replace(".", "x", 1),
+            "https://" + host + ":1",
+            "https://evil.invalid/" + host,
         ]
     declared = set(found["origins"]) | set(inside.arguments.get("cors_origins") or [])
-    found["strangers_matched"] = sorted({origin for origin in strange if origin not in declared and (found["allow_all"] or any(re.match(item, origin) for item in found["patterns"]))})
+    found["strangers_matched"] = sorted(
+        {origin for origin in strange if origin not in declared and (found["allow_all"] or any(re.match(item, origin) for item in found["patterns"]))}
+    )
     found["strangers_tried"] = len(set(strange))
     return found
 
@@ -307,7 +250,26 @@ def _walk(patterns, prefix=""):
             yield getattr(callback, "__module__", "") or ""
 
 
-READINESS_PATHS = "/health/ready /health/ready/ /healthz/ready /readyz /readyz/ /readiness /readiness/ /ready /ready/ /-/ready /health/readiness /healthz /healthz/ /health /health/ /ht/ /status /status/".split()
+READINESS_PATHS = [
+    "/health/ready",
+    "/health/ready/",
+    "/healthz/ready",
+    "/readyz",
+    "/readyz/",
+    "/readiness",
+    "/readiness/",
+    "/ready",
+    "/ready/",
+    "/-/ready",
+    "/health/readiness",
+    "/healthz",
+    "/healthz/",
+    "/health",
+    "/health/",
+    "/ht/",
+    "/status",
+    "/status/",
+]
 
 
 def part_urls(inside):
@@ -340,7 +302,13 @@ def part_urls(inside):
             login = None
     guesses = [path for path in READINESS_PATHS if view(path) not in (None, nowhere)]
     inside.readiness_path = contract.get("readiness_path") or (guesses[0] if guesses else None)
-    debug = sorted({module.split(".")[0] for module in _walk(get_resolver().url_patterns) if module.split(".")[0] in ("debug_toolbar", "silk", "django_pdb", "werkzeug_debugger_runserver")})
+    debug = sorted(
+        {
+            module.split(".")[0]
+            for module in _walk(get_resolver().url_patterns)
+            if module.split(".")[0] in ("debug_toolbar", "silk", "django_pdb", "werkzeug_debugger_runserver")
+        }
+    )
     return {
         "login": login or address("admin:login"),
         "admin": address("admin:index"),
@@ -349,37 +317,6 @@ def part_urls(inside):
         "readiness_declared": bool(contract.get("readiness_path")),
         "debug_views": debug,
         "catch_all": nowhere is not None,
-    }
-
-
-def part_forgery(inside):
-    """Messages cookies signed with the key in force (the control) and with known ones; for the probe on the target only."""
-    settings = inside.settings
-    if "django.contrib.messages.middleware.MessageMiddleware" not in settings.MIDDLEWARE:
-        return {"possible": False, "why": "the project has no messages middleware, and signs no other cookie for strangers"}
-    if not re.search(r"\.(CookieStorage|FallbackStorage)$", settings.MESSAGE_STORAGE):
-        return {"possible": False, "why": "the project keeps messages in {0}, and signs no other cookie for strangers".format(settings.MESSAGE_STORAGE)}
-    from django.contrib.messages import constants
-    from django.contrib.messages.storage.base import Message
-    from django.contrib.messages.storage.cookie import CookieStorage
-    from django.http import HttpRequest
-
-    genuine, fallbacks = settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS
-
-    def cookie(key, text):
-        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = key, []
-        try:
-            return CookieStorage(HttpRequest())._encode([Message(constants.INFO, text)])
-        finally:
-            settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = genuine, fallbacks
-
-    marker = "prodready{0}".format(os.urandom(8).hex())
-    return {
-        "possible": True,
-        "name": CookieStorage.cookie_name,
-        "marker": marker,
-        "control": cookie(genuine, marker),
-        "forged": [cookie(key, marker) for key in inside.secrets.KNOWN_KEYS[:12]],
     }
 
 
@@ -397,13 +334,9 @@ def part_csrf(inside):
 PARTS = {
     "settings": part_settings,
     "databases": part_databases,
-    "secret_key": part_secret_key,
-    "jwt": part_jwt,
     "cors": part_cors,
     "csrf": part_csrf,
     "urls": part_urls,
-    "forgery": part_forgery,
-    "jwt_tokens": part_jwt_tokens,
     "deploy_check": part_deploy_check,
 }
 

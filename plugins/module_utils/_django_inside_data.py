@@ -49,7 +49,8 @@ def reading(inside, alias="default"):
 def _aliases(inside):
     """The databases that are no replicas of others and have an engine."""
     return [
-        alias for alias, database in inside.settings.DATABASES.items()
+        alias
+        for alias, database in inside.settings.DATABASES.items()
         if database.get("ENGINE") and not database["ENGINE"].endswith(".dummy") and not (database.get("TEST") or {}).get("MIRROR")
     ]
 
@@ -80,22 +81,34 @@ def part_migrations(inside):
             found["applied"] += len(loader.applied_migrations)
     loader = MigrationLoader(None, ignore_no_migrations=True)
     found["conflicts"] = sorted(loader.detect_conflicts())
-    detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps), NonInteractiveMigrationQuestioner(specified_apps=set(), dry_run=True))
+    detector = MigrationAutodetector(
+        loader.project_state(), ProjectState.from_apps(apps), NonInteractiveMigrationQuestioner(specified_apps=set(), dry_run=True)
+    )
     changes = detector.changes(graph=loader.graph)
-    found["missing"] = sorted("{0}: {1}".format(label, operation.describe()) for label, steps in changes.items() for step in steps for operation in step.operations)[:20]
+    found["missing"] = sorted(
+        "{0}: {1}".format(label, operation.describe()) for label, steps in changes.items() for step in steps for operation in step.operations
+    )[:20]
     return found
 
 
 #: How Django writes a type → how PostgreSQL names it.
 _SPELLINGS = (
-    (r"^varchar\b", "character varying"), (r"^char\b(?!acter)", "character"), (r"^bool$", "boolean"), (r"^int$|^int4$|^serial$", "integer"),
-    (r"^bigserial$|^int8$", "bigint"), (r"^smallserial$|^int2$", "smallint"), (r"^decimal\b", "numeric"), (r"^timestamptz$", "timestamp with time zone"),
-    (r"^float8$", "double precision"), (r"^varbit\b", "bit varying"),
+    (r"^varchar\b", "character varying"),
+    (r"^char\b(?!acter)", "character"),
+    (r"^bool$", "boolean"),
+    (r"^int$|^int4$|^serial$", "integer"),
+    (r"^bigserial$|^int8$", "bigint"),
+    (r"^smallserial$|^int2$", "smallint"),
+    (r"^decimal\b", "numeric"),
+    (r"^timestamptz$", "timestamp with time zone"),
+    (r"^float8$", "double precision"),
+    (r"^varbit\b", "bit varying"),
 )
 
 
 def same_type(declared, found):
     """Whether a type as Django declares it is the one PostgreSQL names. Spelling, blanks and schema do not count."""
+
     def normal(text):
         text = " ".join(text.lower().replace('"', "").split())
         array = text.endswith("[]")
@@ -127,7 +140,8 @@ def part_schema(inside):
         connection = connections[alias]
         found["vendor"][alias] = connection.vendor
         models = [
-            model for model in apps.get_models(include_auto_created=True)
+            model
+            for model in apps.get_models(include_auto_created=True)
             if model._meta.managed and not model._meta.proxy and not model._meta.swapped and router.allow_migrate_model(alias, model)
         ]
         with reading(inside, alias) as cursor:
@@ -143,7 +157,8 @@ def _columns(connection, cursor, tables):
         present = set(connection.introspection.table_names(cursor))
         return {
             table: {row.name: (None, not row.null_ok, True) for row in connection.introspection.get_table_description(cursor, table)}
-            for table in tables if table in present
+            for table in tables
+            if table in present
         }
     quoted = {connection.ops.quote_name(table): table for table in tables}
     cursor.execute(_COLUMNS, [list(quoted)])
@@ -184,7 +199,7 @@ def _compare(meta, columns, connection, found):
 
 
 #: Names that are tried first.
-DEFAULT_NAMES = frozenset("admin administrator root superuser test user django demo guest".split())
+DEFAULT_NAMES = frozenset(["admin", "administrator", "root", "superuser", "test", "user", "django", "demo", "guest"])
 
 
 def part_superusers(inside):
@@ -208,7 +223,13 @@ def part_superusers(inside):
         "active": len(rows),
         "unusable_password": sum(not is_password_usable(row["password"]) for row in rows),
         "default_names": sum(str(row[model.USERNAME_FIELD]).split("@")[0].lower() in DEFAULT_NAMES for row in rows),
-        "without_real_email": sum(not re.match(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", address) or bool(re.search(r"@(.*\.)?(example\.(com|org|net)|example|invalid|test)$", address)) for address in addresses) if has_email else None,
+        "without_real_email": sum(
+            not re.match(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", address)
+            or bool(re.search(r"@(.*\.)?(example\.(com|org|net)|example|invalid|test)$", address))
+            for address in addresses
+        )
+        if has_email
+        else None,
         "algorithms": sorted({row["password"].split("$")[0] for row in rows if "$" in row["password"]}),
     }
 
@@ -258,7 +279,16 @@ def part_static_files(inside):
         elif digest.hexdigest()[:12] != match.group(1):
             found["changed"].append(name)
     command = Command()
-    command.set_options(interactive=False, verbosity=0, link=False, clear=False, dry_run=True, ignore_patterns=[], use_default_ignore_patterns=True, post_process=False)
+    command.set_options(
+        interactive=False,
+        verbosity=0,
+        link=False,
+        clear=False,
+        dry_run=True,
+        ignore_patterns=[],
+        use_default_ignore_patterns=True,
+        post_process=False,
+    )
     command.collect()
     found["to_copy"] = [str(path) for path in command.copied_files][:20]
     return found

@@ -27,8 +27,10 @@ class Needles:
         self.too_short = sorted(label for label, secret in secrets.items() if len(secret) < SEARCHABLE)
         self.forms = [
             (label, kind, needle)
-            for label, secret in secrets.items() if len(secret) >= SEARCHABLE
-            for kind, needles in forms(secret).items() for needle in needles
+            for label, secret in secrets.items()
+            if len(secret) >= SEARCHABLE
+            for kind, needles in forms(secret).items()
+            for needle in needles
         ]
 
     def found_in(self, data):
@@ -105,7 +107,15 @@ def _as_owner(folder):
 
 def search_history(run_command, repositories, needles):
     """Objects of git repositories in which a secret stands: every object, reachable or not."""
-    result = {"repositories": repositories, "objects": 0, "bytes": 0, "found": [], "incomplete": [], "secrets": needles.labels, "too_short": needles.too_short}
+    result = {
+        "repositories": repositories,
+        "objects": 0,
+        "bytes": 0,
+        "found": [],
+        "incomplete": [],
+        "secrets": needles.labels,
+        "too_short": needles.too_short,
+    }
     for folder in repositories:
         git = _as_owner(folder) + ["git", "--git-dir=" + folder, "cat-file", "--batch-all-objects"]
         rc, out, err = run_command(git + ["--batch-check=%(objectsize)"])

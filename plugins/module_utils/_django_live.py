@@ -118,6 +118,7 @@ def debug_pages(site):
 
 def hosts(site):
     """Who the application says it is: strangers' names, names below its own, and its own."""
+
     def status(host):
         return site.below(host=host).status
 
@@ -156,11 +157,16 @@ def forged_cookie(site, forgery):
 
 
 def _cors(response):
-    return {"status": response.status, "origin": response.first("access-control-allow-origin") or None, "credentials": response.first("access-control-allow-credentials") or None}
+    return {
+        "status": response.status,
+        "origin": response.first("access-control-allow-origin") or None,
+        "credentials": response.first("access-control-allow-credentials") or None,
+    }
 
 
 def cors(site, path, origins):
     """What a stranger's page and each allowed one are told."""
+
     def preflight(origin):
         return [("Origin", origin), ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "content-type")]
 
@@ -187,7 +193,14 @@ def csrf(site):
     return {"path": path, "status": response.status}
 
 
-HEADERS = ("x-frame-options", "x-content-type-options", "referrer-policy", "cross-origin-opener-policy", "content-security-policy", "strict-transport-security")
+HEADERS = (
+    "x-frame-options",
+    "x-content-type-options",
+    "referrer-policy",
+    "cross-origin-opener-policy",
+    "content-security-policy",
+    "strict-transport-security",
+)
 
 
 def headers(site):
@@ -202,6 +215,7 @@ def headers(site):
 
 def tokens(site, path, given):
     """Whether forged tokens are let in. The control, signed with the real key for a real user, must be."""
+
     def status(token=None):
         return site.below(target=path, headers=[("Authorization", "Bearer " + token)] if token else []).status
 

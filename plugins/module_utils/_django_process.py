@@ -10,7 +10,21 @@ import shlex
 
 #: Handed over by systemd or gunicorn to this one process; another process must not act on them.
 PROCESS_BOUND = frozenset(
-    "NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_PID LISTEN_FDS LISTEN_FDNAMES MAINPID INVOCATION_ID JOURNAL_STREAM SYSTEMD_EXEC_PID GUNICORN_PID GUNICORN_FD SERVER_SOFTWARE".split()
+    [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
+        "LISTEN_PID",
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+        "MAINPID",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "SYSTEMD_EXEC_PID",
+        "GUNICORN_PID",
+        "GUNICORN_FD",
+        "SERVER_SOFTWARE",
+    ]
 )
 
 #: A file counts as newer than a process only beyond the clocks' resolution.
@@ -123,4 +137,3 @@ def wsgi_module(cmdline):
         if match and ("." in match.group(1) or ":" in argument):
             return match.group(1)
     return None
-

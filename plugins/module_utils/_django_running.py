@@ -15,11 +15,14 @@ import threading
 from ansible_collections.prodready.django.plugins.module_utils import (
     _django_inside,
     _django_inside_data,
-    _django_process as process,
+    _django_inside_signing,
     _django_secrets,
     _environment_file,
     _proc,
     _systemd,
+)
+from ansible_collections.prodready.django.plugins.module_utils import (
+    _django_process as process,
 )
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, command_output
 
@@ -61,7 +64,9 @@ def read_process(run_command, *, unit_name, current):
         raise ObservationError("the unit {0} does not exist on this host".format(unit_name))
     pid = unit.get("MainPID")
     if not pid:
-        raise ObservationError("the unit {0} is not running ({1}): there is no process whose settings could be read".format(unit_name, unit.get("ActiveState")))
+        raise ObservationError(
+            "the unit {0} is not running ({1}): there is no process whose settings could be read".format(unit_name, unit.get("ActiveState"))
+        )
     folder = "/proc/{0}".format(pid)
     try:
         with open(folder + "/environ", "rb") as handle:
@@ -73,10 +78,19 @@ def read_process(run_command, *, unit_name, current):
     with open(folder + "/cmdline", "rb") as handle:
         cmdline = [os.fsdecode(part) for part in handle.read().split(b"\0") if part]
     found = {
-        "unit": unit_name, "pid": pid, "cwd": cwd, "executable": executable, "cmdline": cmdline, "environ": environ,
-        "started": _proc.started_at(pid), "workers_started": _workers_started(pid),
-        "environment_files": process.environment_files(unit), "unit_files": process.unit_files(unit),
-        "release": process.running_release(cwd, current), "current": os.path.realpath(current), "preload": "--preload" in cmdline,
+        "unit": unit_name,
+        "pid": pid,
+        "cwd": cwd,
+        "executable": executable,
+        "cmdline": cmdline,
+        "environ": environ,
+        "started": _proc.started_at(pid),
+        "workers_started": _workers_started(pid),
+        "environment_files": process.environment_files(unit),
+        "unit_files": process.unit_files(unit),
+        "release": process.running_release(cwd, current),
+        "current": os.path.realpath(current),
+        "preload": "--preload" in cmdline,
     }
     found.update(process.parse_identity(_proc.read_text(folder + "/status")))
     found["environ_from"] = "process"
@@ -85,7 +99,12 @@ def read_process(run_command, *, unit_name, current):
         found.update(environ_from="files", environ=process.rebuilt_environ(unit, wanted, _account(found["uid"])))
         environ = found["environ"]
     candidates = process.interpreter_candidates(
-        cmdline=cmdline, environ=environ, exec_paths=process.exec_paths(unit), current=os.path.normpath(current), release=found["release"], executable=executable
+        cmdline=cmdline,
+        environ=environ,
+        exec_paths=process.exec_paths(unit),
+        current=os.path.normpath(current),
+        release=found["release"],
+        executable=executable,
     )
     found["interpreter"] = next((path for path in candidates if os.path.realpath(path) == executable and os.access(path, os.X_OK)), None)
     return found
@@ -167,7 +186,11 @@ def _code_mtimes(root):
     """Times of the project's own Python files; what stands in a virtual environment changes only with its release."""
     found = {}
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in (".git", "node_modules", "__pycache__", "media", "static") and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in (".git", "node_modules", "__pycache__", "media", "static") and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+        ]
         for name in files:
             if name.endswith(".py"):
                 if len(found) >= CODE_FILES:
@@ -191,19 +214,25 @@ def file_mode(path):
 
 def _program(arguments):
     """The program for the application's interpreter: our files as text, and the call."""
-    sources = {module.__name__.rpartition(".")[2]: inspect.getsource(module) for module in (_django_secrets, _django_inside, _django_inside_data)}
-    return "\n".join((
-        "import json, sys, types",
-        "def load(name, source):",
-        "    module = sys.modules[name] = types.ModuleType(name)",
-        "    exec(compile(source, name, 'exec'), module.__dict__)",
-        "    return module",
-        "given = json.loads({0!r})".format(json.dumps({"sources": sources, "arguments": arguments})),
-        "modules = {name: load(name, source) for name, source in given['sources'].items()}",
-        "inside = modules['_django_inside']",
-        "inside.main(given['arguments'], modules['_django_secrets'], modules['_django_inside_data'].PARTS)",
-        "",
-    ))
+    sources = {
+        module.__name__.rpartition(".")[2]: inspect.getsource(module)
+        for module in (_django_secrets, _django_inside, _django_inside_signing, _django_inside_data)
+    }
+    return "\n".join(
+        (
+            "import json, sys, types",
+            "def load(name, source):",
+            "    module = sys.modules[name] = types.ModuleType(name)",
+            "    exec(compile(source, name, 'exec'), module.__dict__)",
+            "    return module",
+            "given = json.loads({0!r})".format(json.dumps({"sources": sources, "arguments": arguments})),
+            "modules = {name: load(name, source) for name, source in given['sources'].items()}",
+            "inside = modules['_django_inside']",
+            "more = dict(modules['_django_inside_signing'].PARTS, **modules['_django_inside_data'].PARTS)",
+            "inside.main(given['arguments'], modules['_django_secrets'], more)",
+            "",
+        )
+    )
 
 
 def _answering(asked, answer, ask_live):
@@ -223,7 +252,9 @@ def _answering(asked, answer, ask_live):
 def look_inside(run_command, running, *, arguments, ask_live):
     """Run our program as the application would run, and return {part: {"value" or "error", "seconds"}}."""
     if not running["interpreter"]:
-        raise ObservationError("the interpreter of process {0} ({1}) was not found in any virtual environment".format(running["pid"], running["executable"]))
+        raise ObservationError(
+            "the interpreter of process {0} ({1}) was not found in any virtual environment".format(running["pid"], running["executable"])
+        )
     if not os.path.isdir(running["cwd"]):
         raise ObservationError("the working directory of process {0} no longer exists: {1}".format(running["pid"], running["cwd"]))
     argv = ["timeout", "-k", "2", str(INSIDE_SECONDS)]
@@ -237,13 +268,23 @@ def look_inside(run_command, running, *, arguments, ask_live):
     header = json.dumps(environ).encode("ascii")
     asked_read, asked_write = os.pipe()
     answer_read, answer_write = os.pipe()
-    arguments = dict(arguments, part_seconds=PART_SECONDS, wsgi_module=process.wsgi_module(running["cmdline"]), dialogue={"write": asked_write, "read": answer_read})
+    arguments = dict(
+        arguments,
+        part_seconds=PART_SECONDS,
+        wsgi_module=process.wsgi_module(running["cmdline"]),
+        dialogue={"write": asked_write, "read": answer_read},
+    )
     thread = threading.Thread(target=_answering, args=(asked_read, answer_write, ask_live), daemon=True)
     thread.start()
     try:
         rc, out, err = run_command(
-            argv, data=b"%010d" % len(header) + header + _program(arguments).encode("utf-8"), binary_data=True, cwd=running["cwd"],
-            pass_fds=[asked_write, answer_read], encoding="utf-8", errors="replace",
+            argv,
+            data=b"%010d" % len(header) + header + _program(arguments).encode("utf-8"),
+            binary_data=True,
+            cwd=running["cwd"],
+            pass_fds=[asked_write, answer_read],
+            encoding="utf-8",
+            errors="replace",
         )
     finally:
         for descriptor in (asked_write, answer_read):
@@ -273,4 +314,4 @@ def read_parts(out):
 
 def part_names():
     """The parts a look inside consists of, in their order."""
-    return list(_django_inside.PARTS) + list(_django_inside_data.PARTS)
+    return list(_django_inside.PARTS) + list(_django_inside_signing.PARTS) + list(_django_inside_data.PARTS)

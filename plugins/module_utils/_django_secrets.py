@@ -57,7 +57,19 @@ KNOWN_KEYS = (
 )
 
 #: A generated key does not contain these; a placeholder does.
-PLACEHOLDER_WORDS = ("change-me", "changeme", "change_me", "secret-key", "secret_key", "secretkey", "your-secret", "your_secret", "insecure", "placeholder", "example")
+PLACEHOLDER_WORDS = (
+    "change-me",
+    "changeme",
+    "change_me",
+    "secret-key",
+    "secret_key",
+    "secretkey",
+    "your-secret",
+    "your_secret",
+    "insecure",
+    "placeholder",
+    "example",
+)
 
 #: Environment variables with these words in their name hold secrets.
 SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "DSN", "_KEY", "KEY_", "_PASS", "SALT")
@@ -168,7 +180,10 @@ def mask(value, secrets):
     """A deep copy without secrets; short ones are left alone in names and values, where they are words like any other."""
     long_ones = [secret for secret in secrets if len(secret) >= SEARCHABLE]
     if isinstance(value, dict):
-        return {mask(key, secrets): mask_text(part, secrets) if key == "error" and isinstance(part, str) else mask(part, secrets) for key, part in value.items()}
+        return {
+            mask(key, secrets): mask_text(part, secrets) if key == "error" and isinstance(part, str) else mask(part, secrets)
+            for key, part in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [mask(part, secrets) for part in value]
     if isinstance(value, str):

@@ -143,7 +143,7 @@ def environment_files(params, process):
     if os.path.exists(beside):
         found["owner"] = running.file_mode(beside)
     if not found["application"]:
-        raise ObservationError("there is no environment file: {0} does not exist and the unit reads no other".format(declared))
+        raise ObservationError(f"there is no environment file: {declared} does not exist and the unit reads no other")
     return found
 
 
@@ -152,7 +152,7 @@ def deployment(params, process):
     with open(params["deployment_record"], encoding="utf-8") as handle:
         entries = parse_record(handle.read())
     if not entries:
-        raise ObservationError("{0} records no deployment".format(params["deployment_record"]))
+        raise ObservationError(f"{params['deployment_record']} records no deployment")
     newest = entries[-1]
     return {
         "facts": {"release": newest["id"], "commit": newest.get("commit"), "deployed_at": newest.get("deployed_at")},
@@ -175,7 +175,7 @@ def value_of(parts, name):
     if "error" in entry:
         raise ObservationError(entry["error"])
     if name not in parts:
-        raise ObservationError("looking inside the application ended before '{0}'".format(name))
+        raise ObservationError(f"looking inside the application ended before '{name}'")
     return entry["value"]
 
 
@@ -203,6 +203,7 @@ def observe_inside(observer, module, params, process):
 
 def observe_live(observer, params, parts):
     """What the running site answers. Paths and headers come from the settings where these are known."""
+
     def known(name):
         return parts.get(name, {}).get("value") or {}
 
@@ -216,7 +217,9 @@ def observe_live(observer, params, parts):
     observer.observe("debug_pages", live.debug_pages, site)
     observer.observe("hosts", live.hosts, site)
     home = contract.get("home_path") or "/"
-    observer.observe("cors_live", live.cors, site, contract.get("cors_path") or home, contract.get("cors_origins") or known("cors").get("origins") or [])
+    observer.observe(
+        "cors_live", live.cors, site, contract.get("cors_path") or home, contract.get("cors_origins") or known("cors").get("origins") or []
+    )
     observer.observe("csrf_live", live.csrf, site)
     observer.observe("headers_live", live.headers, site)
     observer.observe("forged_cookie", lambda: live.forged_cookie(site, value_of(parts, "forgery")))
@@ -233,6 +236,7 @@ def observe_live(observer, params, parts):
 
 def observe_leaks(observer, module, params, process, private):
     """Where the keys and the database's passwords stand."""
+
     def needles(prefix):
         if not private:
             raise ObservationError("the secrets in force are not known: " + observer.observations["settings"].get("error", "no settings"))

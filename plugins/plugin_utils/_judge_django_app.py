@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
@@ -187,17 +188,23 @@ def environment_file_closed(value: Mapping[str, Any], context: Context) -> Verdi
     user = context.param("user")
     expected = f"root:{user} 0640 or stricter; the owner's file root:root 0600 or stricter"
     wrong = []
-    for file, groups, allowed in [(file, ("root", user), 0o640) for file in value["application"]] + [(value["owner"], ("root",), 0o600)] * bool(value["owner"]):
+    for file, groups, allowed in [(file, ("root", user), 0o640) for file in value["application"]] + [(value["owner"], ("root",), 0o600)] * bool(
+        value["owner"]
+    ):
         if int(file["mode"], 8) & ~allowed or file["owner"] != "root" or file["group"] not in groups:
             wrong.append(f"{file['path']} is {file['owner']}:{file['group']} {file['mode']}")
-    shown = [f"{file['path']} {file['owner']}:{file['group']} {file['mode']}" for file in value["application"] + [value["owner"]] * bool(value["owner"])]
+    shown = [
+        f"{file['path']} {file['owner']}:{file['group']} {file['mode']}" for file in value["application"] + [value["owner"]] * bool(value["owner"])
+    ]
     return failed("; ".join(wrong), shown, expected) if wrong else passed(shown, expected)
 
 
 def jwt_key_strong(value: Mapping[str, Any], context: Context) -> Verdict:
     expected = "an own key of at least 32 bytes (64 for HS512; RSA 2048 bits) and one fixed algorithm"
     if not value.get("readable"):
-        return unknown(f"tokens are used ({', '.join(value['traces'])}), but only the settings of djangorestframework-simplejwt can be read", value, expected)
+        return unknown(
+            f"tokens are used ({', '.join(value['traces'])}), but only the settings of djangorestframework-simplejwt can be read", value, expected
+        )
     shown = {key: value[key] for key in ("algorithm", "length", "bits", "equals_secret_key", "key_bits")}
     algorithm, reasons = value["algorithm"], []
     if algorithm.startswith("HS"):
@@ -230,7 +237,13 @@ def forged_tokens_refused(value: Mapping[str, Any], context: Context) -> Verdict
 def schema_matches(value: Mapping[str, Any], context: Context) -> Verdict:
     expected = "every table and column as the models describe it, and no other column"
     shown = {key: value[key] for key in ("tables", "columns")}
-    lists = (("missing_tables", "missing tables"), ("missing_columns", "missing columns"), ("extra_columns", "columns no model knows"), ("types", "types"), ("nullness", "nulls"))
+    lists = (
+        ("missing_tables", "missing tables"),
+        ("missing_columns", "missing columns"),
+        ("extra_columns", "columns no model knows"),
+        ("types", "types"),
+        ("nullness", "nulls"),
+    )
     drift = [f"{words}: {', '.join(value[name][:5])}" for name, words in lists if value[name]]
     if drift:
         return failed("; ".join(drift), {**shown, **{name: value[name] for name, _words in lists if value[name]}}, expected)
@@ -253,7 +266,11 @@ def readiness_asks_database(value: Mapping[str, Any], context: Context) -> Verdi
         return failed(f"{value['path']} says 200 without asking the database: its view sends no query", shown, expected)
     if None in touched or sum(idle) > 1:
         # Other traffic, or a database that shows no activity: the view's own queries, counted in a private process, decide.
-        return passed(shown, expected) if inside["status"] == 200 else failed(f"the view answers {inside['status']} in a process of its own", shown, expected)
+        return (
+            passed(shown, expected)
+            if inside["status"] == 200
+            else failed(f"the view answers {inside['status']} in a process of its own", shown, expected)
+        )
     return failed(f"{touched.count(False)} of {len(touched)} answers came without a query in the database", shown, expected)
 
 
@@ -371,7 +388,9 @@ def superusers_present(value: Mapping[str, Any], context: Context) -> Verdict:
     shown = {key: value[key] for key in ("active", "unusable_password")}
     if not 1 <= value["active"] <= 3:
         return failed(f"there are {value['active']} active superusers", shown, expected)
-    return failed(f"{value['unusable_password']} cannot log in by password", shown, expected) if value["unusable_password"] else passed(shown, expected)
+    return (
+        failed(f"{value['unusable_password']} cannot log in by password", shown, expected) if value["unusable_password"] else passed(shown, expected)
+    )
 
 
 def superusers_identified(value: Mapping[str, Any], context: Context) -> Verdict:
@@ -379,7 +398,11 @@ def superusers_identified(value: Mapping[str, Any], context: Context) -> Verdict
     shown = {key: value[key] for key in ("active", "default_names", "without_real_email")}
     if not value["active"]:
         return unknown("there is no active superuser", shown, expected)
-    reasons = [f"{value[key] or 0} {words}" for key, words in (("default_names", "with a default name"), ("without_real_email", "without a real e-mail address")) if value[key]]
+    reasons = [
+        f"{value[key] or 0} {words}"
+        for key, words in (("default_names", "with a default name"), ("without_real_email", "without a real e-mail address"))
+        if value[key]
+    ]
     return failed("; ".join(reasons), shown, expected) if reasons else passed(shown, expected)
 
 
@@ -388,7 +411,8 @@ def client_verifies_server(value: Mapping[str, Any], context: Context) -> Verdic
     expected = "sslmode verify-full for each PostgreSQL database over TCP"
     modes = {
         alias: "Unix socket" if str(entry["host"] or "").startswith("/") or not entry["host"] else entry["options"].get("sslmode", "prefer")
-        for alias, entry in value.items() if "postgresql" in entry["engine"] or "postgis" in entry["engine"]
+        for alias, entry in value.items()
+        if "postgresql" in entry["engine"] or "postgis" in entry["engine"]
     }
     if not modes:
         return not_applicable("no database of the application is PostgreSQL", {alias: entry["engine"] for alias, entry in value.items()})
@@ -413,10 +437,36 @@ def caches_finite(value: Mapping[str, Any], context: Context) -> Verdict:
 JUDGEMENTS = {
     function.__name__: function
     for function in (
-        settings_in_effect, secret_key_strong, fallbacks_strong, not_found_anywhere, not_found_in_history, forged_cookie_refused,
-        plain_error_pages, plain_bad_request, no_debug_toolbar, allowed_hosts_exact, foreign_hosts_refused, domains_answered,
-        environment_file_closed, jwt_key_strong, forged_tokens_refused, schema_matches, readiness_asks_database, unready_without_database,
-        cors_strangers_refused, cors_allowed_echoed, cors_settings, csrf_settings, headers_below_proxy, security_settings, deploy_check_clean,
-        manifest_sound, superusers_present, superusers_identified, client_verifies_server, caches_shared, caches_finite,
+        settings_in_effect,
+        secret_key_strong,
+        fallbacks_strong,
+        not_found_anywhere,
+        not_found_in_history,
+        forged_cookie_refused,
+        plain_error_pages,
+        plain_bad_request,
+        no_debug_toolbar,
+        allowed_hosts_exact,
+        foreign_hosts_refused,
+        domains_answered,
+        environment_file_closed,
+        jwt_key_strong,
+        forged_tokens_refused,
+        schema_matches,
+        readiness_asks_database,
+        unready_without_database,
+        cors_strangers_refused,
+        cors_allowed_echoed,
+        cors_settings,
+        csrf_settings,
+        headers_below_proxy,
+        security_settings,
+        deploy_check_clean,
+        manifest_sound,
+        superusers_present,
+        superusers_identified,
+        client_verifies_server,
+        caches_shared,
+        caches_finite,
     )
 }

@@ -10,8 +10,17 @@ from ansible_collections.prodready.django.plugins.plugin_utils._verdict import C
 
 STRONG = {"length": 64, "bits": 330, "distinct": 40, "insecure_prefix": False, "known_default": False, "placeholder": False}
 FRESH = {
-    "environment_from": "process", "environment_files": ["/etc/prodready/news/env"], "environment_newer": [], "environment_differs": [], "unit_newer": [],
-    "code_newer": [], "code_files": 54, "code_complete": True, "runs_current": True, "release": "a", "current": "a",
+    "environment_from": "process",
+    "environment_files": ["/etc/prodready/news/env"],
+    "environment_newer": [],
+    "environment_differs": [],
+    "unit_newer": [],
+    "code_newer": [],
+    "code_files": 54,
+    "code_complete": True,
+    "runs_current": True,
+    "release": "a",
+    "current": "a",
 }
 TREE = {"root": "/srv", "files": 400, "bytes": 1, "found": [], "incomplete": [], "secrets": ["SECRET_KEY"], "too_short": []}
 HISTORY = {"repositories": ["/srv/.git"], "objects": 9, "bytes": 1, "found": [], "incomplete": [], "secrets": ["SECRET_KEY"], "too_short": []}
@@ -32,12 +41,21 @@ CORS_LIVE = {"path": "/", "strangers": {"below preflight": {"status": 200, "orig
 CORS = {"installed": True, "allow_all": False, "origins": ["https://app.example.org"], "patterns": []}
 CSRF = {"middleware": True, "cookie_secure": True, "cookie_samesite": "Lax", "use_sessions": False, "trusted_origins": ["https://news.example.org"]}
 HEADERS = {
-    "x-frame-options": "DENY", "x-content-type-options": "nosniff", "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin", "content-security-policy": None, "strict-transport-security": None,
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "content-security-policy": None,
+    "strict-transport-security": None,
 }
 SETTINGS = {
-    "INSTALLED_APPS": ["django.contrib.admin"], "SECURE_CONTENT_TYPE_NOSNIFF": True, "SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_HTTPONLY": True,
-    "X_FRAME_OPTIONS": "DENY", "SECURE_HSTS_SECONDS": 31536000, "SECURE_SSL_REDIRECT": True,
+    "INSTALLED_APPS": ["django.contrib.admin"],
+    "SECURE_CONTENT_TYPE_NOSNIFF": True,
+    "SESSION_COOKIE_SECURE": True,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "X_FRAME_OPTIONS": "DENY",
+    "SECURE_HSTS_SECONDS": 31536000,
+    "SECURE_SSL_REDIRECT": True,
 }
 STATIC = {"storage": "ManifestStaticFilesStorage", "manifest": True, "entries": 129, "missing": [], "changed": []}
 SUPERUSERS = {"active": 1, "unusable_password": 0, "default_names": 0, "without_real_email": 0}
@@ -125,7 +143,10 @@ CASES = [
     ("forged_tokens_refused", dotted(TOKENS, forged={"no algorithm": 200}), "fail"),
     ("forged_tokens_refused", dotted(TOKENS, control=401), "error"),
     ("schema_matches", SCHEMA, "pass"),
-    *[("schema_matches", dotted(SCHEMA, **{name: ["articles_article.title"]}), "fail") for name in ("missing_tables", "missing_columns", "extra_columns", "types", "nullness")],
+    *[
+        ("schema_matches", dotted(SCHEMA, **{name: ["articles_article.title"]}), "fail")
+        for name in ("missing_tables", "missing_columns", "extra_columns", "types", "nullness")
+    ],
     ("schema_matches", dotted(SCHEMA, columns=0), "error"),
     ("readiness_asks_database", READY, "pass"),
     ("readiness_asks_database", BUSY, "pass"),  # the view's own queries decide
@@ -156,7 +177,11 @@ CASES = [
     ("headers_below_proxy", {"page": {"headers": HEADERS}, "error": {"headers": HEADERS}}, "pass"),
     ("headers_below_proxy", {"page": {"headers": HEADERS}, "error": {"headers": dotted(HEADERS, **{"x-content-type-options": None})}}, "fail"),
     ("headers_below_proxy", {"page": {"headers": dotted(HEADERS, **{"x-frame-options": None})}}, "fail"),
-    ("headers_below_proxy", {"page": {"headers": dotted(HEADERS, **{"x-frame-options": None, "content-security-policy": "frame-ancestors 'none'"})}}, "pass"),
+    (
+        "headers_below_proxy",
+        {"page": {"headers": dotted(HEADERS, **{"x-frame-options": None, "content-security-policy": "frame-ancestors 'none'"})}},
+        "pass",
+    ),
     ("headers_below_proxy", {"page": {"headers": dotted(HEADERS, **{"referrer-policy": "unsafe-url"})}}, "fail"),
     ("headers_below_proxy", {"page": {"headers": dotted(HEADERS, **{"referrer-policy": "no-referrer"})}}, "pass"),  # stricter
     ("security_settings", SETTINGS, "pass"),
@@ -194,8 +219,11 @@ CASES = [
 
 def judge(name, value, observations=None):
     given = {
-        "urls": {"value": {"debug_views": []}}, "settings": {"value": SETTINGS}, "cors": {"value": {"installed": False}},
-        "readiness_queries": {"value": {"queries": 2 if value != BLIND else 0, "status": 200}}, **(observations or {}),
+        "urls": {"value": {"debug_views": []}},
+        "settings": {"value": SETTINGS},
+        "cors": {"value": {"installed": False}},
+        "readiness_queries": {"value": {"queries": 2 if value != BLIND else 0, "status": 200}},
+        **(observations or {}),
     }
     params = {"domains": ["news.example.org", "www.news.example.org"], "user": "news", "cors_origins": ["https://app.example.org"]}
     return JUDGEMENTS[name](value, Context(params=params, observations=given, now=datetime(2026, 11, 23, tzinfo=timezone.utc)))

@@ -37,7 +37,11 @@ def test_an_environment_survives_strange_bytes():
 
 
 def test_identity_and_parent():
-    assert process.parse_identity("Name:\tgunicorn\nUid:\t0\t998\t998\t998\nGid:\t0\t997\t997\t997\nGroups:\t33 997 \n") == {"uid": 998, "gid": 997, "groups": [33, 997]}
+    assert process.parse_identity("Name:\tgunicorn\nUid:\t0\t998\t998\t998\nGid:\t0\t997\t997\t997\nGroups:\t33 997 \n") == {
+        "uid": 998,
+        "gid": 997,
+        "groups": [33, 997],
+    }
     assert process.parse_parent("12 (a) b) S 7 12 12 0") == 7
 
 
@@ -77,15 +81,24 @@ def test_the_running_release_is_where_the_process_works(cwd, release):
 
 def test_the_interpreter_of_the_running_release_comes_before_that_of_the_current_one():
     candidates = process.interpreter_candidates(
-        cmdline=["/srv/news/current/venv/bin/python", "/srv/news/current/venv/bin/gunicorn", "news.wsgi"], environ={}, exec_paths=[],
-        current="/srv/news/current", release=RELEASE, executable="/usr/bin/python3.11",
+        cmdline=["/srv/news/current/venv/bin/python", "/srv/news/current/venv/bin/gunicorn", "news.wsgi"],
+        environ={},
+        exec_paths=[],
+        current="/srv/news/current",
+        release=RELEASE,
+        executable="/usr/bin/python3.11",
     )
     assert candidates == [RELEASE + "/venv/bin/python", "/usr/bin/python3.11"]
 
 
 def test_an_interpreter_is_found_behind_a_changed_title():
     candidates = process.interpreter_candidates(
-        cmdline=["gunicorn: master [news.wsgi]"], environ={}, exec_paths=["/opt/app/env/bin/gunicorn"], current="/opt/app", release=None, executable="/usr/bin/python3"
+        cmdline=["gunicorn: master [news.wsgi]"],
+        environ={},
+        exec_paths=["/opt/app/env/bin/gunicorn"],
+        current="/opt/app",
+        release=None,
+        executable="/usr/bin/python3",
     )
     assert candidates[0] == "/opt/app/env/bin/python"
 
@@ -105,7 +118,8 @@ def test_the_wsgi_module_stands_on_the_command_line(cmdline, module):
 
 def test_lines_cut_off_by_a_kill_leave_the_others():
     assert running.read_parts('{"part": "start", "value": null}\n{"part": "settings", "value": {"DEBUG": false}, "seconds": 0.1}\n{"part": "mig') == {
-        "start": {"value": None}, "settings": {"value": {"DEBUG": False}, "seconds": 0.1},
+        "start": {"value": None},
+        "settings": {"value": {"DEBUG": False}, "seconds": 0.1},
     }
 
 

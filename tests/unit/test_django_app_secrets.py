@@ -21,14 +21,26 @@ def test_what_people_type_has_less_than_128_bits(secret):
     assert secrets.entropy_bits(secret) < 128
 
 
-@pytest.mark.parametrize("make", [lambda: random.token_urlsafe(48), lambda: random.token_hex(32), lambda: "".join(random.choice(string.ascii_lowercase + "0123456789!@#$%^&*(-_=+)") for _ in range(50))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: random.token_urlsafe(48),
+        lambda: random.token_hex(32),
+        lambda: "".join(random.choice(string.ascii_lowercase + "0123456789!@#$%^&*(-_=+)") for _ in range(50)),
+    ],
+)
 def test_what_generators_make_has_more_than_128_bits(make):
     assert all(secrets.entropy_bits(make()) > 128 for _ in range(50))
 
 
 @pytest.mark.parametrize(
     "secret, fact",
-    [("changeme", "known_default"), ("ChangeMe", "known_default"), ("django-insecure-x", "insecure_prefix"), ("my-secret-key-2024-which-is-long", "placeholder")],
+    [
+        ("changeme", "known_default"),
+        ("ChangeMe", "known_default"),
+        ("django-insecure-x", "insecure_prefix"),
+        ("my-secret-key-2024-which-is-long", "placeholder"),
+    ],
 )
 def test_a_default_is_recognised(secret, fact):
     assert secrets.describe(secret)[fact]
@@ -47,7 +59,11 @@ def test_variables_that_hold_secrets_are_known_by_name(name, secret):
 
 
 def test_the_password_of_a_url_is_a_secret_encoded_and_decoded():
-    environ = {"DATABASE_URL": "postgresql://app:a%2Fb%40secret@localhost/app", "HOME": "/srv", "SECRET_KEY_FALLBACKS": "first-old-key,second-old-key"}
+    environ = {
+        "DATABASE_URL": "postgresql://app:a%2Fb%40secret@localhost/app",
+        "HOME": "/srv",
+        "SECRET_KEY_FALLBACKS": "first-old-key,second-old-key",
+    }
     assert secrets.secrets_of_environment(environ) == sorted(
         ["a%2Fb%40secret", "a/b@secret", "first-old-key", "second-old-key", "first-old-key,second-old-key"]
     )
