@@ -301,7 +301,7 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = current_user AND dat
 """
 
 
-def _window(cursor, seconds, answered=None):
+def _window(cursor, seconds, ask=None, answered=None):
     """Whether the application's role asked the database something within a window: until `answered()`, or for some seconds.
 
     Sessions other than our own are looked at, in one transaction that keeps our own. A query that started shows at once in
@@ -309,6 +309,8 @@ def _window(cursor, seconds, answered=None):
     """
     cursor.execute("SELECT clock_timestamp()::text, (SELECT sessions FROM pg_stat_database WHERE datname = current_database())")
     since, sessions = cursor.fetchone()
+    if ask is not None:
+        ask()
     reply, deadline = None, time.monotonic() + seconds
     while True:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
@@ -362,8 +364,7 @@ def part_readiness(inside):
             found["rounds"].append(dict(reply(15) or {}, touched=None))
             continue
         with reading(inside) as cursor:
-            ask()
-            touched, answer = _window(cursor, 15, reply)
+            touched, answer = _window(cursor, 15, ask, reply)
         answer = answer or reply(15) or {"error": "no answer within 15 seconds"}
         found["rounds"].append(dict(answer, touched=touched))
         time.sleep(0.05)  # a session that ended reports itself a little later, and not in the idle window
