@@ -113,6 +113,13 @@ def row(sections, name):
     return found[0]
 
 
+def first_complaint(text):
+    """The line of psql's complaints that says what is wrong, without what stands before it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = next((line for line in lines if re.search(r"error:|ERROR:|FATAL:", line)), lines[0] if lines else "")
+    return re.sub(r"^psql:(<stdin>:\d+:)?\s*(error:)?\s*", "", found)
+
+
 def quote_literal(text):
     """A text as SQL literal. psql reads backslashes outside of quotes only; standard_conforming_strings keeps them plain inside."""
     return "'" + str(text).replace("'", "''") + "'"

@@ -59,8 +59,7 @@ class Psql:
             cwd="/",
         )
         if rc != 0:
-            said = (err or out).strip().splitlines()
-            raise ObservationError("psql ended with {0}: {1}".format(rc, said[-1] if said else "no output"))
+            raise ObservationError(pg.first_complaint(err or out) or "psql ended with {0}".format(rc))
         return out
 
     def sections(self, script, database="postgres"):
@@ -78,6 +77,8 @@ class Failed:
 
     def get(self, name, default=None):
         raise ObservationError(str(self.error))
+
+    __getitem__ = get
 
 
 def _try_sections(psql, script, database="postgres"):
@@ -164,8 +165,9 @@ def _config(sections, server, settings):
 
 
 def _hba(sections):
+    """The rules of the file as the server reads them; that it has no TLS at all is no fault of a rule for TLS."""
     rules = [pg.describe_rule(entry) for entry in pg.rows(sections, "hba")]
-    return {"rules": rules, "errors": [rule for rule in rules if rule["error"]]}
+    return {"rules": rules, "errors": [rule for rule in rules if rule["error"] and "because SSL is disabled" not in rule["error"]]}
 
 
 def _roles(sections):

@@ -32,6 +32,13 @@ def _list(words: Any) -> str:
 # --- The cluster ----------------------------------------------------------------------------------------------------
 
 
+def answers(value: Mapping[str, Any], context: Context) -> Verdict:
+    """A server that is down is a finding; that we were not allowed to ask would be none."""
+    if not value["answers"]:
+        return failed(value["reason"], False, "an answer")
+    return passed(True, "an answer")
+
+
 def running_is_installed(value: Mapping[str, Any], context: Context) -> Verdict:
     """An upgraded package does nothing until the server is started anew."""
     expected = f"the running server is {value['installed']}"
@@ -87,7 +94,7 @@ def hba_rules(value: Mapping[str, Any], context: Context) -> Verdict:
     if not rules:
         return unknown("the server shows no access rule at all")
     for rule in value["errors"]:
-        return failed(f"line {rule['line']} is faulty ({rule['error']}); the rules before the fault stay in force", rule, declared)
+        return failed(f"line {rule['line']} is faulty ({rule['error']}); the server keeps the rules it had loaded before", rule, declared)
     config, server = _other(context, "config"), _other(context, "server")
     if not config or not server:
         return unknown("it could not be found out whether the rules in the file are those in force")
@@ -397,6 +404,7 @@ def search_plan(value: Mapping[str, Any], context: Context) -> Verdict:
 JUDGEMENTS = {
     function.__name__: function
     for function in (
+        answers,
         running_is_installed,
         scram_verifiers,
         not_guessable,
