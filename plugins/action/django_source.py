@@ -10,7 +10,6 @@ from pathlib import Path
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.prodready.django.plugins.plugin_utils._app_source import open_source, plan_of, repository
 from ansible_collections.prodready.django.plugins.plugin_utils._django_preflight import objections, project_objections
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain

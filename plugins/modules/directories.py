@@ -82,11 +82,11 @@ def describe(path):
     except FileNotFoundError:
         return None
     if not stat.S_ISDIR(found.st_mode):
-        raise ValueError("{0} is there and is no directory; move it away".format(path))
+        raise ValueError(f"{path} is there and is no directory; move it away")
     return {
         "owner": name_of(pwd.getpwuid, found.st_uid),
         "group": name_of(grp.getgrgid, found.st_gid),
-        "mode": "{0:04o}".format(stat.S_IMODE(found.st_mode)),
+        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
     }
 
 
@@ -103,7 +103,7 @@ def put_in_place(path, wanted):
     try:
         uid, gid = pwd.getpwnam(wanted["owner"]).pw_uid, grp.getgrnam(wanted["group"]).gr_gid
     except KeyError as error:
-        raise ValueError("{0}: {1}".format(path, error.args[0])) from None
+        raise ValueError(f"{path}: {error.args[0]}") from None
     os.makedirs(path, mode=0o700, exist_ok=True)
     os.chown(path, uid, gid)
     os.chmod(path, int(wanted["mode"], 8))
@@ -130,7 +130,7 @@ def main():
     try:
         for entry in module.params["directories"]:
             path = entry["path"]
-            wanted = {"owner": entry["owner"], "group": entry["group"], "mode": "{0:04o}".format(int(entry["mode"], 8))}
+            wanted = {"owner": entry["owner"], "group": entry["group"], "mode": "{:04o}".format(int(entry["mode"], 8))}
             found = describe(path)
             if found == wanted:
                 continue

@@ -153,7 +153,7 @@ def main():
         if module.check_mode:
             steps = plan(layout, params)
         elif not layout.is_complete(params["release"]):
-            raise ReleaseError("{0} has not been built to its end".format(layout.release(params["release"])))
+            raise ReleaseError("{} has not been built to its end".format(layout.release(params["release"])))
         else:
             with layout.locked():
                 steps = plan(layout, params)

@@ -105,7 +105,7 @@ def run_all(project, commands, variables, lock):
         done.append({"command": " ".join(words), "rc": rc, "output": (out + err).strip().splitlines()[-40:]})
         if rc != 0:
             raise RunError(
-                "`{0}` ended with {1}: {2}. Expected: it succeeds in {3}; the current release is untouched. "
+                "`{}` ended with {}: {}. Expected: it succeeds in {}; the current release is untouched. "
                 "Correct the project, then run again".format(" ".join(words), rc, last_line(err or out), project.directory)
             )
     return done
@@ -156,10 +156,7 @@ def main():
     try:
         project = Project(module)
         with Layout(params["name"]).locked(params["patience"]) as lock:
-            if params["fills"]:
-                done = run_filling(project, params, lock)
-            else:
-                done = run_all(project, params["commands"], {}, lock)
+            done = run_filling(project, params, lock) if params["fills"] else run_all(project, params["commands"], {}, lock)
     except (RunError, ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, commands=done)

@@ -140,7 +140,7 @@ def answer(project, params):
     for line in reversed(out.splitlines()):
         if line.startswith(_django_look.MARKER):
             return json.loads(line[len(_django_look.MARKER) :])
-    return {"stage": "settings", "error": "{0} (it ended with {1})".format(last_line(err or out), rc)}
+    return {"stage": "settings", "error": f"{last_line(err or out)} (it ended with {rc})"}
 
 
 def objection(seen, project, static_url):
@@ -151,12 +151,12 @@ def objection(seen, project, static_url):
         return SENTENCES[seen["stage"]].format(error=error.rstrip("."), settings=settings, directory=project.directory)
     if seen["findings"]:
         return (
-            "`check --deploy --fail-level WARNING` has {0} finding(s): {1} Expected: none. Correct the settings, or silence a "
+            "`check --deploy --fail-level WARNING` has {} finding(s): {} Expected: none. Correct the settings, or silence a "
             "finding with its reason in SILENCED_SYSTEM_CHECKS"
         ).format(len(seen["findings"]), " ".join("({level} {id}) {message}".format(**found) for found in seen["findings"]))
     if seen["collects_static"] and static_url and seen["static"]["url"].startswith("/") and seen["static"]["url"] != static_url:
         return (
-            "STATIC_URL of the settings is '{0}', and static files are served under '{1}'; expected the same. Correct static_url of "
+            "STATIC_URL of the settings is '{}', and static files are served under '{}'; expected the same. Correct static_url of "
             "the app in prodready_apps (django_app_static_url), or STATIC_URL".format(seen["static"]["url"], static_url)
         )
     return None

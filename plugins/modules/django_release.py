@@ -233,7 +233,7 @@ class Build:
         text = text.rstrip(".") or "it said nothing"
         what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
         return (
-            "building release {0} failed at `{1}`, which ended with {2}: {3}. Expected: it succeeds; the current release is "
+            "building release {} failed at `{}`, which ended with {}: {}. Expected: it succeeds; the current release is "
             "untouched. Correct the project's requirements, or django_app_uv_environment where the index does not answer".format(
                 self.params["release"], what, rc, text
             )
@@ -265,9 +265,9 @@ class Build:
     def add(self):
         """gunicorn and psycopg, without moving anything the project has pinned."""
         uv, params = self.params["uv"], self.params
-        extra = "[{0}]".format(params["psycopg_extra"]) if params["psycopg_extra"] else ""
+        extra = "[{}]".format(params["psycopg_extra"]) if params["psycopg_extra"] else ""
         wanted = ["gunicorn==" + params["gunicorn_version"]] if params["gunicorn_version"] else []
-        wanted += ["psycopg{0}=={1}".format(extra, params["psycopg_version"])] if params["psycopg_version"] else []
+        wanted += ["psycopg{}=={}".format(extra, params["psycopg_version"])] if params["psycopg_version"] else []
         if not wanted:
             return
         frozen = os.path.join(self.path, "constraints.txt")

@@ -121,7 +121,7 @@ def group_id(module):
     except KeyError:
         if module.check_mode:
             return None
-        raise EnvironmentFileError("there is no group {0} on this host".format(module.params["group"])) from None
+        raise EnvironmentFileError("there is no group {} on this host".format(module.params["group"])) from None
 
 
 def main():
@@ -142,7 +142,7 @@ def main():
         found = read(path)
         gid, mode = group_id(module), int(module.params["mode"], 8)
     except (EnvironmentFileError, OSError, ValueError) as error:
-        module.fail_json(msg="{0}: {1}".format(path, error))
+        module.fail_json(msg=f"{path}: {error}")
     stands = attributes(path)
     changed = found != text or stands != (0, gid, mode)
     before, after = changes(parse(found), wanted, secrets)
@@ -152,7 +152,7 @@ def main():
         write(path, text, gid, mode)
     diff = {"before": before, "after": after, "before_header": path, "after_header": path}
     if stands and stands != (0, gid, mode):
-        diff["before"] = "# uid, gid, mode: {0}, {1}, {2:04o}\n".format(*stands) + before
+        diff["before"] = "# uid, gid, mode: {}, {}, {:04o}\n".format(*stands) + before
     module.exit_json(changed=changed, names=sorted(wanted), diff=diff)
 
 

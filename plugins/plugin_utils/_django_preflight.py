@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ._apps import _DOMAIN, _NAME
 from ._source_tree import Source
@@ -14,7 +15,7 @@ from ._source_tree import Source
 _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 #: Names that mean somebody else on every Debian system.
-_TAKEN = frozenset("root daemon bin sys sync games man lp mail news uucp proxy backup list irc nobody postgres nginx ansible".split())
+_TAKEN = frozenset(["root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "backup", "list", "irc", "nobody", "postgres", "nginx", "ansible"])
 #: Variables the role itself writes; a second place to set them would be one too many.
 OWN_VARIABLES = {
     "SECRET_KEY": "secret_key of the app in prodready_secrets",

@@ -12,9 +12,9 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from ._source_tree import Source, read_archive
@@ -67,7 +67,7 @@ class Repository:
         if "://" in url and urlsplit(url).password:
             raise ChecklistError(
                 f"django_app_source.repository is '{hide_credentials(url)}' with a password in it, which processes and logs "
-                "would show; expected a URL without one, and the token in prodready_secrets.APP.git.token (django_app_secrets.git.token)"
+                "would show; expected a URL without one, and the token as git.token of the app in prodready_secrets (django_app_secrets.git.token)"
             )
         if url.startswith("-"):
             raise ChecklistError(f"django_app_source.repository is '{url}', which is no URL. " + _WHERE.format("repository"))
@@ -127,8 +127,15 @@ class Repository:
             said = said.replace(secret, "***")
         return (
             f"git cannot read {self.url}: {said}. Expected: a repository this machine may read. "
-            "Correct source.repository of the app in prodready_apps, or prodready_secrets.APP.git (token or deploy_key)"
+            "Correct source.repository of the app in prodready_apps, or git (token or deploy_key) of the app in prodready_secrets"
         )
+
+    def _has(self, commit: str) -> bool:
+        try:
+            self._git(["--git-dir", "fetched", "cat-file", "-e", f"{commit}^{{commit}}"])
+        except ChecklistError:
+            return False
+        return True
 
     def resolve(self, version: str) -> str:
         """The commit of a branch, a tag or HEAD."""
@@ -139,15 +146,18 @@ class Repository:
         self._git(["init", "--quiet", "--bare", "fetched"])
         bare = ["--git-dir", "fetched"]
         wanted = [["--depth=1", commit], ["--depth=1", version], ["+refs/*:refs/fetched/*"]]
-        for number, (*options, name) in enumerate(wanted):
+        for number, (*options, name) in enumerate(wanted, start=1):
             try:
                 self._git([*bare, "fetch", "--quiet", "--no-tags", *options, "--", self.url, name])
-                self._git([*bare, "cat-file", "-e", f"{commit}^{{commit}}"])
+            except ChecklistError:
+                if number == len(wanted):
+                    raise
+            if self._has(commit):
                 break
-            except ChecklistError as error:
-                if number == len(wanted) - 1:
-                    raise ChecklistError(
-                        f"the commit '{commit}' cannot be had from {self.url} ({error}). " + _WHERE.format("version")
-                    ) from error
+        else:
+            raise ChecklistError(
+                f"the git ref '{commit}' does not exist in {self.url}; expected a branch, a tag or a full commit id. "
+                + _WHERE.format("version")
+            )
         self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
         return read_archive(str(self._work / "source.tar"), patterns)

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from dataclasses import dataclass
+
+import tomllib
 
 from ._source_tree import Source
 from ._verdict import ChecklistError
@@ -109,10 +110,7 @@ def pins(plan: Plan, source: Source) -> dict[str, str]:
     if plan.kind == "lock":
         packages = _toml(text, plan.path).get("package", [])
         return {canonical(one["name"]): one["version"] for one in packages if "version" in one}
-    if plan.kind == "pyproject":
-        lines = _toml(text, plan.path).get("project", {}).get("dependencies", [])
-    else:
-        lines = logical_lines(text)
+    lines = _toml(text, plan.path).get("project", {}).get("dependencies", []) if plan.kind == "pyproject" else logical_lines(text)
     found = (_PIN.match(line) for line in lines)
     return {canonical(match[1]): match[2] for match in found if match}
 

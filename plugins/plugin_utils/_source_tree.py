@@ -11,10 +11,11 @@ import posixpath
 import stat
 import tarfile
 import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, Callable
 
 from ._verdict import ChecklistError
 
