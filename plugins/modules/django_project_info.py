@@ -15,7 +15,12 @@ description:
     which migrations, cache tables and superuser are missing.
   - Fails with one sentence when the settings do not import, when a check has findings, or when the database does not answer.
     Secrets are masked in it.
+  - Waits for another deployment of the app, also for what a killed run left running, so that it sees the end of it.
 options:
+  name:
+    description: The app's name, whose deployment lock is waited for.
+    type: str
+    required: true
   release:
     description: The directory of a built release, with C(source) and C(venv) in it.
     type: path
@@ -40,6 +45,10 @@ options:
   superuser:
     description: The superuser to look for, C(username) and C(email). Which of them counts is the user model's affair.
     type: dict
+  patience:
+    description: How many seconds to wait for another deployment of the same app.
+    type: int
+    default: 600
   static_url:
     description: The URL that the web server serves static files under. Settings that say otherwise are refused. Not compared when empty.
     type: str
@@ -55,6 +64,7 @@ author:
 EXAMPLES = r"""
 - name: Look at the new release
   prodready.django.django_project_info:
+    name: newsroom
     release: /srv/newsroom/releases/4f2d1c9b8a7e-0a1b2c3d
     user: newsroom
     environment_files: [/etc/prodready/newsroom/env]
@@ -107,6 +117,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prodready.django.plugins.module_utils import _django_look
 from ansible_collections.prodready.django.plugins.module_utils._django_project import ARGUMENTS, Project, RunError
 from ansible_collections.prodready.django.plugins.module_utils._masking import last_line
+from ansible_collections.prodready.django.plugins.module_utils._releases import Layout, ReleaseError
 
 #: What went wrong, and what to do about it, by the stage at which it did.
 SENTENCES = {
@@ -164,15 +175,23 @@ def objection(seen, project, static_url):
 
 def main():
     module = AnsibleModule(
-        argument_spec=dict(ARGUMENTS, superuser={"type": "dict"}, static_url={"type": "str", "default": ""}),
+        argument_spec=dict(
+            ARGUMENTS,
+            name={"type": "str", "required": True},
+            superuser={"type": "dict"},
+            static_url={"type": "str", "default": ""},
+            patience={"type": "int", "default": 600},
+        ),
         supports_check_mode=True,
     )
+    params = module.params
     try:
         project = Project(module)
-        seen = answer(project, module.params)
-    except (RunError, OSError) as error:
+        with Layout(params["name"]).locked(params["patience"]):
+            seen = answer(project, params)
+    except (RunError, ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
-    sentence = objection(seen, project, module.params["static_url"])
+    sentence = objection(seen, project, params["static_url"])
     if sentence:
         module.fail_json(msg=sentence, findings=seen.get("findings", []))
     for key in ("findings", "engine"):

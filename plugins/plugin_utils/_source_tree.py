@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -178,4 +179,4 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
         if stat.S_ISLNK(mode):
             yield Entry(normal(info.filename), False, archive.read(info).decode(), bytes)
         else:
-            yield Entry(normal(info.filename), bool(mode & 0o100), "", lambda info=info: archive.read(info))
+            yield Entry(normal(info.filename), bool(mode & 0o100), "", functools.partial(archive.read, info))
