@@ -17,7 +17,7 @@ from ansible_collections.prodready.django.plugins.plugin_utils._apps import plan
 from ansible_collections.prodready.django.plugins.plugin_utils._evaluate import Permissions
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._resolve import PROFILES, select_scope
-from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue
+from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue, collection_version
 from ansible_collections.prodready.django.plugins.plugin_utils._run_store import RunStore, new_run_id
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
@@ -67,6 +67,7 @@ class ActionModule(ActionBase):
             "controller": socket.gethostname(),
             "by": getpass.getuser(),
             "ansible_core": ansible_version,
+            "collection": collection_version(),
             **{key: args[key] for key in ("profile", "scope", "scope_except", "depth", "effects")},
             "plan": [entry for host in args["hosts"] for entry in plan_host(host, apps[host])],
         }

@@ -220,6 +220,16 @@ class Catalogue:
         return ((group, item) for group in self.groups for item in group["items"])
 
 
+def collection_version() -> str:
+    """The version in the installed collection's manifest, or in the checkout's galaxy.yml."""
+    root = CHECKLIST.parent
+    manifest = root / "MANIFEST.json"
+    if manifest.is_file():
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+    found = re.search(r"^version:\s*(\S+)", (root / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    return f"{found[1]} (checkout)" if found else "unknown"
+
+
 def build(items: Mapping[str, Any], checks: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON build: items in order with their numbers, checks in the order of their files, defaults filled in."""
     number = 0

@@ -313,7 +313,7 @@ def _verdict(groups: list[dict[str, Any]], inputs: Inputs, waivers: list[dict[st
     good = bool(required) and not red and not notes
     letter, cap = _grade(required, waivers)
     in_groups = sum(1 for group in groups if any(item["required"] for item in group["items"]))
-    extent = f"{len(required)} of {len(items)} items ({in_groups} groups)"
+    extent = f"{len(required)} of {len(items)} items ({in_groups} group{'' if in_groups == 1 else 's'})"
     signed = sum(1 for item in required if item["status"] == "waived")
     if notes:
         line = f"{'SCOPE RED' if scoped else 'NOT READY'}: provisioning failed on {', '.join(sorted({note['host'] for note in notes}))}; {len(red)} of {len(required)} required items are not green"

@@ -218,7 +218,7 @@ def test_a_declaration_without_owner_is_an_error():
 
 def test_a_scoped_run_never_says_ready():
     readiness = report(GOOD, run={"scope": ["web"], "scope_except": ["web.http2"]})
-    assert readiness["verdict"]["line"] == "SCOPE GREEN: 1 of 3 items (1 groups)"
+    assert readiness["verdict"]["line"] == "SCOPE GREEN: 1 of 3 items (1 group)"
     assert readiness["verdict"]["left_out"] == ["Later"]
     assert readiness["verdict"]["excluded"] == ["web.http2"]
     assert not readiness["verdict"]["ready"]
