@@ -1,0 +1,61 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The report is held against an oracle that knows nothing of how it came about, item by item, on every app of every host."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import oracle
+import pytest
+import yaml
+from testinfra.utils.ansible_runner import AnsibleRunner
+
+ROOT = Path(__file__).resolve().parents[3]
+RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
+ITEMS = sorted(oracle.ORACLES, key=lambda item: (item in oracle.ROUGH, list(oracle.ORACLES).index(item)))
+DECIDED: dict[str, bool | str] = {}
+
+
+@cache
+def apps() -> list[oracle.App]:
+    planted = yaml.safe_load((Path(__file__).parents[1] / "secrets.yml").read_text())["prodready_secrets"]
+    found = []
+    for name in sorted(RUNNER.get_hosts()):
+        variables: dict[str, Any] = RUNNER.get_variables(name)
+        for app, options in variables["prodready_apps"].items():
+            found.append(oracle.App(RUNNER.get_host(name), name, app, options["domains"], planted[app]))
+    return found
+
+
+@cache
+def reported() -> dict[str, str]:
+    report = json.loads((ROOT / "reports" / "molecule" / "latest" / "readiness.json").read_text())
+    return {item["id"]: item["status"] for group in report["groups"] for item in group["items"]}
+
+
+def test_every_host_has_its_apps():
+    assert [(app.host_name, app.name) for app in apps()] == [("m12", "newsroom"), ("m12", "gazette"), ("m13", "newsroom")] or len(apps()) == 3
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_the_report_says_what_the_oracle_finds(item):
+    verdicts, broken = set(), []
+    for app in apps():
+        verdict, claims = oracle.agrees(app, item)
+        verdicts.add(verdict)
+        broken += [f"{app.name} on {app.host_name}: not so: {claim}" for claim in claims]
+    assert not broken, "\n".join(broken)
+    assert verdicts in ({True}, {oracle.NOT_APPLICABLE})
+    expected = "pass" if verdicts == {True} else "not_applicable"
+    assert reported()[item] == expected, f"the oracle says {expected}, the report says {reported()[item]}"
+    DECIDED[item] = verdicts.pop()
+
+
+def test_at_least_25_items_were_decided():
+    """Runs last."""
+    assert len(DECIDED) >= 25, f"{len(DECIDED)} items: {sorted(DECIDED)}"
