@@ -21,6 +21,7 @@ from ansible_collections.prodready.django.plugins.module_utils._observe import O
 
 HEADERS = ("strict-transport-security", "x-content-type-options", "x-frame-options", "referrer-policy", "server", "x-powered-by")
 HASHED = re.compile(r"[.-][0-9a-f]{8,}\.[a-z0-9]+$")
+COMBINED = re.compile(r'(\S+) - \S+ \[[^]]+\] "[^"]*" (\d{3}) \d+ "[^"]*" "[^"]*"\s*$')
 TYPES = {".css": "style sheet", ".js": "script", ".mjs": "script", ".png": "image", ".jpg": "image", ".jpeg": "image",
          ".webp": "image", ".gif": "image", ".avif": "image"}
 UNKNOWN = "unknown.invalid"
@@ -131,11 +132,33 @@ class Site:
         finally:
             sock.close()
 
-    def _choice(self, version, part, **fixed):
+    def _suites(self, version):
+        """Names of the suites accepted, and of those among them that have no forward secrecy."""
+        lasting = []
+
         def choose(rest):
-            answer = self._hello(version, **dict(fixed, **{"suites" if part == "suite_number" else "groups": rest}))
-            return answer[part] if answer["accepted"] and answer["version"] == version else None
-        return choose
+            answer = self._hello(version, suites=rest)
+            if not answer["accepted"] or answer["version"] != version:
+                return None
+            if not answer["ephemeral"]:
+                lasting.append(answer["suite"])
+            return answer["suite_number"]
+
+        offer = _tls_hello.TLS13_SUITES if version == "TLSv1.3" else _tls_hello.LEGACY_SUITES
+        taken = _tls_hello.accepted_one_by_one(offer, choose)
+        return [_tls_hello.suite_name(number) for number in taken], lasting
+
+    def _groups(self, version):
+        """Before TLS 1.3 the curve of an ECDSA certificate has to stay in every offer, so it comes last in each."""
+        kept = () if version == "TLSv1.3" else ("secp384r1", "prime256v1")
+        fixed = {"key_share": ()} if version == "TLSv1.3" else {"suites": _tls_hello.ELLIPTIC_SUITES}
+
+        def choose(rest):
+            offer = [name for name in rest if name not in kept] + list(kept)
+            answer = self._hello(version, groups=offer, **fixed)
+            return answer["group"] if answer["accepted"] and answer["version"] == version else None
+
+        return _tls_hello.accepted_one_by_one(_tls_hello.GROUPS, choose)
 
     def tls(self):
         """Each protocol version really tried; then, for those accepted, every suite and group the server takes."""
@@ -144,17 +167,14 @@ class Site:
             answer = self._hello(version)
             accepted = answer["accepted"] and answer["version"] == version
             versions[version] = {"accepted": accepted, "answer": answer["version"] if answer["accepted"] else answer["answer"]}
-        found = {"versions": versions, "suites": {}, "groups": {}}
-        for version, entry in versions.items():
-            if not entry["accepted"]:
-                continue
-            offer = _tls_hello.TLS13_SUITES if version == "TLSv1.3" else _tls_hello.LEGACY_SUITES
-            suites = _tls_hello.accepted_one_by_one(offer, self._choice(version, "suite_number"))
-            found["suites"][version] = [_tls_hello.suite_name(number) for number in suites]
-            fixed = {"key_share": ()} if version == "TLSv1.3" else {
-                "suites": [number for number in offer if number >= 0xC000 and number != 0xCCAA]}
-            found["groups"][version] = _tls_hello.accepted_one_by_one(_tls_hello.GROUPS, self._choice(version, "group", **fixed))
-        return found
+        taken = [version for version, entry in versions.items() if entry["accepted"]]
+        suites = {version: self._suites(version) for version in taken}
+        return {
+            "versions": versions,
+            "suites": {version: names for version, (names, _lasting) in suites.items()},
+            "without_forward_secrecy": sorted({name for _names, lasting in suites.values() for name in lasting}),
+            "groups": {version: self._groups(version) for version in taken},
+        }
 
     def certificate(self):
         with Endpoint(self._address, self._p["https_port"], self._unverified, self._canonical).open() as sock:
@@ -399,9 +419,10 @@ def _last_line_with(path, token, tail=262144):
 
 
 def _fields(line):
-    """A JSON line's fields, without what may be personal or secret; None when the log is not JSON."""
+    """A JSON line's fields, without what may be personal or secret; of nginx's "combined" format the two that count; else None."""
     try:
         fields = json.loads(line)
     except ValueError:
-        return None
+        combined = COMBINED.match(line)
+        return {"remote_addr": combined.group(1), "status": int(combined.group(2))} if combined else None
     return {name: value for name, value in fields.items() if name not in ("user_agent", "referer")}

@@ -17,6 +17,8 @@ _VERSION_NAMES = {number: name for name, number in VERSIONS.items()}
 LEGACY_SUITES = tuple(
     list(range(0x0001, 0x006E)) + list(range(0x0084, 0x00C6)) + list(range(0xC001, 0xC0B0)) + list(range(0xCCA8, 0xCCAF))
 )
+#: Those of them with ECDH(E), where the server's key exchange names a group.
+ELLIPTIC_SUITES = tuple(number for number in LEGACY_SUITES if number >= 0xC000 and number != 0xCCAA)
 TLS13_SUITES = (0x1301, 0x1302, 0x1303, 0x1304, 0x1305)
 
 SUITE_NAMES = {
@@ -124,7 +126,7 @@ def _messages(data):
 def _server_hello(body):
     version, suite_at = struct.unpack("!H", body[:2])[0], 35 + body[34]
     suite = struct.unpack("!H", body[suite_at:suite_at + 2])[0]
-    answer = {"suite": suite_name(suite), "suite_number": suite, "group": None}
+    answer = {"suite": suite_name(suite), "suite_number": suite, "group": None, "ephemeral": True}
     rest = body[suite_at + 5:]
     while len(rest) >= 4:
         kind, size = struct.unpack("!HH", rest[:4])
@@ -171,7 +173,8 @@ def parse_answer(data, ended=False):
     if 14 not in messages and not ended:
         return None
     answer["chain"] = _certificates(messages[11]) if 11 in messages else []
-    exchange = messages.get(12, b"")
+    exchange = messages.get(12, b"")  # without this message the secret travels under the certificate's own key
+    answer["ephemeral"] = bool(exchange)
     elliptic = answer["suite_number"] >= 0xC000 and answer["suite_number"] != 0xCCAA
     if elliptic and len(exchange) >= 3 and exchange[0] == 3:
         number = struct.unpack("!H", exchange[1:3])[0]

@@ -125,9 +125,10 @@ def judge(texts, domains, folder):
     for kind, place in places.items():
         with open(place, "w", encoding="ascii") as handle:
             handle.write(texts[kind])
+    client = _tls_memory.client_context()
     for domain in domains:
         try:
-            said = _tls_memory.client_says(places["certificate"], places["key"], domain)
+            said = _tls_memory.client_says(places["certificate"], places["key"], domain, client)
         except _tls_memory.KeyMismatch:
             raise Refused("key_file does not belong to certificate_file") from None
         except ValueError as error:

@@ -47,7 +47,7 @@ options:
     type: path
   ask_server:
     description:
-      - Whether to make handshakes with the server. Without, only the files are looked at.
+      - Whether to make handshakes with the server. Without, the files are tried in memory, and nothing needs to run.
     type: bool
     default: true
 attributes:
@@ -72,7 +72,7 @@ RETURN = r"""
 observations:
   description:
     - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
-    - The names are V(served) (unless O(ask_server=false)), V(file), V(key), V(accepted), V(trusted) and V(timers).
+    - The names are V(file) and V(key), with O(ask_server=true) also V(served) and V(timers), without it V(accepted) and V(trusted).
   returned: always
   type: dict
   sample:
@@ -110,11 +110,10 @@ def served(domains, address, port, ca_file):
     chain = _http_client.tls_context(ca_file=ca_file)
     chain.check_hostname = False
     chain.verify_flags |= IGNORE_DATES
-    found = []
+    shown, found = _http_client.tls_context(verify=False), []
     for domain in domains:
         entry = {"domain": domain, "address": "{0}:{1}".format(address, port), "answered": False, "chain": False, "problem": ""}
         try:
-            shown = _http_client.tls_context(verify=False)
             with _http_client.Endpoint(address, port, shown, domain).open() as sock:
                 certificate = _x509.read_certificate(sock.getpeercert(binary_form=True))
                 entry.update(certificate, answered=True, names_domain=_x509.name_matches(domain, certificate["names"]))
@@ -164,9 +163,9 @@ def key_of(key_file, certificate_file):
 def accepted(params):
     """For how many more days clients accept the files for exactly these domains; 0 days with the problems."""
     certificate = in_file(params["certificate_file"])
-    problems = []
+    client, problems = _tls_memory.client_context(params["ca_file"]), []
     for domain in params["domains"]:
-        said = _tls_memory.client_says(params["certificate_file"], params["key_file"], domain, params["ca_file"])
+        said = _tls_memory.client_says(params["certificate_file"], params["key_file"], domain, client)
         if said:
             problems.append("{0}: {1}".format(domain, said))
     if sorted(certificate["names"]) != sorted(params["domains"]):
@@ -194,9 +193,10 @@ def look(params, run_command):
         observer.observe("served", served, params["domains"], params["address"], params["port"], params["ca_file"])
     observer.observe("file", in_file, params["certificate_file"])
     observer.observe("key", key_of, params["key_file"], params["certificate_file"])
-    observer.observe("accepted", accepted, params)
-    observer.observe("trusted", lambda: _tls_memory.in_trust_store(blocks_of(params["certificate_file"])[0]))
-    if params["ask_server"]:
+    if not params["ask_server"]:
+        observer.observe("accepted", accepted, params)
+        observer.observe("trusted", lambda: _tls_memory.in_trust_store(blocks_of(params["certificate_file"])[0]))
+    else:
         observer.observe("timers", timers, run_command)
     return observer.result()
 

@@ -14,7 +14,7 @@ author:
 description:
   - Builds the complete new configuration beside the live one, lets C(nginx -t) test it there, and only then changes the live files.
     What does not pass changes nothing. After the change the live configuration is tested once more, and put back if that fails.
-  - A file that is replaced and was not written by this collection is kept as C(FILE.before-prodready).
+  - A file that is replaced, and was neither written by this collection nor left as its package delivered it, is kept as C(FILE.before-prodready).
   - It does not reload nginx. M(prodready.django.nginx_info) says whether that is due.
 options:
   files:
@@ -159,8 +159,10 @@ def main():
     binary = module.get_bin_path("nginx", required=True, opt_dirs=["/usr/sbin", "/usr/local/sbin"])
     digests = _nginx_daemon.package_digests(module.run_command)
     before = _nginx_config.read(directory, list(module.params["files"]) + module.params["unwanted"], module.params["owned"])
-    untouched = [path for path in module.params["unwanted"] if _nginx_config.is_untouched(directory, path, digests)]
-    plan = _nginx_config.plan(before, module.params["files"], owned=module.params["owned"], unwanted=untouched)
+    untouched = [path for path in before if _nginx_config.is_untouched(directory, path, digests)]
+    plan = _nginx_config.plan(
+        before, module.params["files"], owned=module.params["owned"],
+        unwanted=[path for path in module.params["unwanted"] if path in untouched], delivered=untouched)
     result = {"changed": plan.changed, "written": sorted(plan.write), "removed": plan.remove, "messages": [],
               "diff": plan.diff(before, directory)}
     if not plan.changed:

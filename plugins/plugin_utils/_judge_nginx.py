@@ -99,13 +99,10 @@ def tls_ciphers(value: Any, context: Context) -> Verdict:
 
 
 def tls_key_exchange(value: Any, context: Context) -> Verdict:
-    expected = "only ECDHE, with X25519MLKEM768, X25519, P-256, P-384 or stronger"
-    static = sorted({
-        suite for version, suites in value["suites"].items() if version != "TLSv1.3"
-        for suite in suites if not suite.startswith(("ECDHE-", "DHE-"))
-    })
-    if static:
-        return failed(f"without forward secrecy: {', '.join(static[:6])}", value["suites"], expected)
+    expected = "an ephemeral key in X25519MLKEM768, X25519, P-256, P-384 or a stronger group"
+    lasting = value["without_forward_secrecy"]
+    if lasting:
+        return failed(f"without forward secrecy: {', '.join(lasting[:6])}", lasting, expected)
     groups = {group for found in value["groups"].values() for group in found}
     if not groups:
         return unknown("the server accepted no group at all", value["groups"], expected)

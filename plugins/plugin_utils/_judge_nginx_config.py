@@ -11,6 +11,8 @@ from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
 #: Forwarding headers frameworks believe. What a proxy does not set itself reaches the application as the client sent it.
 BELIEVED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip", "forwarded")
+#: Those of them whose absence is another check's finding.
+JUDGED_ALONE = ("x-forwarded-for", "x-forwarded-proto")
 
 
 def silent_test(value: Any, context: Context) -> Verdict:
@@ -37,6 +39,13 @@ def unprivileged_workers(value: Any, context: Context) -> Verdict:
     if 0 in uids:
         return failed("a worker runs as root", uids, expected)
     return passed({"workers": len(workers), "uids": uids}, expected)
+
+
+def in_effect(value: Any, context: Context) -> Verdict:
+    expected = "no configuration file or certificate changed after the oldest serving worker started"
+    if value["seconds_behind"] > 0:
+        return failed(f"{value['newest_file']} changed {value['seconds_behind']} s after the oldest worker started", value, expected)
+    return passed(value, expected)
 
 
 def open_files(value: Any, context: Context) -> Verdict:
@@ -108,7 +117,7 @@ def forwards_host(value: Any, context: Context) -> Verdict:
 
 def forwards_overwritten(value: Any, context: Context) -> Verdict:
     def problem(headers: Mapping[str, str]) -> str:
-        missing = [name for name in BELIEVED if name not in headers]
+        missing = [name for name in BELIEVED if name not in headers and name not in JUDGED_ALONE]
         copied = [name for name in BELIEVED if "$http_" in headers.get(name, "") or headers.get(name) == "$proxy_add_x_forwarded_for"]
         if missing:
             return f"{', '.join(missing)} of the client reaches the application"
@@ -120,7 +129,7 @@ def forwards_overwritten(value: Any, context: Context) -> Verdict:
 CONFIG_JUDGEMENTS = {
     function.__name__: function
     for function in (
-        silent_test, static_analysis, unprivileged_workers, open_files, forwards_scheme, forwards_client_ip, forwards_host,
+        silent_test, static_analysis, in_effect, unprivileged_workers, open_files, forwards_scheme, forwards_client_ip, forwards_host,
         forwards_overwritten,
     )
 }
