@@ -81,8 +81,10 @@ def database_questions(entry):
     """What has to be known inside the database, once it and its roles are there."""
     owner, app = quote_literal(entry["owner"]), quote_literal(entry["app_role"])
     default_acl = "(SELECT coalesce(json_agg(a.privilege_type ORDER BY a.privilege_type), '[]') FROM pg_default_acl d, aclexplode(d.defaclacl) a "
-    default_acl += "WHERE d.defaclrole = {0}::regrole AND d.defaclnamespace = n.oid AND d.defaclobjtype = '{{0}}' AND a.grantee = {1}::regrole)".format(
-        _role(owner), _role(app)
+    default_acl += (
+        "WHERE d.defaclrole = {0}::regrole AND d.defaclnamespace = n.oid AND d.defaclobjtype = '{{0}}' AND a.grantee = {1}::regrole)".format(
+            _role(owner), _role(app)
+        )
     )
     lacking = "(SELECT coalesce(json_agg(c.relname ORDER BY c.relname), '[]') FROM pg_class c WHERE c.relnamespace = n.oid "
     lacking += "AND c.relowner = {0}::regrole AND c.relkind IN ({{0}}) AND NOT ({{1}}))".format(_role(owner))
@@ -162,9 +164,7 @@ def cluster_facts(entry, roles, database, template_encoding="UTF8"):
         )
     owner, app = entry["owner"], entry["app_role"]
     facts = _role_facts(owner, entry["owner_password"], roles.get(owner))
-    facts += _role_facts(
-        app, entry["app_password"], roles.get(app), connection_limit=entry["connection_limit"], member_of_nothing=True
-    )
+    facts += _role_facts(app, entry["app_password"], roles.get(app), connection_limit=entry["connection_limit"], member_of_nothing=True)
     name = quote_identifier(entry["name"])
     if database is None:
         sql = "CREATE DATABASE {0} OWNER {1} TEMPLATE template0 ENCODING 'UTF8'".format(name, quote_identifier(owner))
@@ -233,7 +233,9 @@ def database_facts(entry, access, schema, settings, extensions):
     ]
     for kind, words in (("tables", DATA), ("sequences", COUNTERS)):
         lacking = schema.get(kind + "_lacking", [])
-        sql = "; ".join("GRANT {0} ON {1} public.{2} TO {3}".format(", ".join(words), kind[:-1].upper(), quote_identifier(one), app) for one in lacking)
+        sql = "; ".join(
+            "GRANT {0} ON {1} public.{2} TO {3}".format(", ".join(words), kind[:-1].upper(), quote_identifier(one), app) for one in lacking
+        )
         facts.append(Fact(at + "{0} closed to {1}".format(kind, entry["app_role"]), lacking, [], sql))
     missing = [name for name in entry["extensions"] if name not in extensions]
     sql = "; ".join("CREATE EXTENSION IF NOT EXISTS {0}".format(quote_identifier(name)) for name in missing)

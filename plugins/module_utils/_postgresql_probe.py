@@ -206,8 +206,9 @@ def observe_clusters(root="/etc/postgresql"):
     found = []
     for path in sorted(Path(root).glob("*/*/postgresql.conf")):
         version, name = path.parts[-3:-1]
-        port = re.search(r"(?m)^\s*port\s*=\s*(\d+)", path.read_text(encoding="utf-8", errors="replace"))
-        found.append({"version": version, "name": name, "port": int(port.group(1)) if port else 5432})
+        files = [path, *sorted(path.parent.glob("conf.d/*.conf"))]
+        ports = re.findall(r"(?m)^\s*port\s*=?\s*'?(\d+)", "\n".join(one.read_text(encoding="utf-8", errors="replace") for one in files))
+        found.append({"version": version, "name": name, "port": int(ports[-1]) if ports else 5432})
     return found
 
 
@@ -229,8 +230,7 @@ def observe_cluster(run_command, *, port, ca_file="", files=()):
     observer.observe(
         "superuser_over_tcp",
         lambda: {
-            kind: handshake(app_address(listeners), port, user=SYSTEM_USER, database="postgres", tls=kind == "tls")
-            for kind in ("tls", "plain")
+            kind: handshake(app_address(listeners), port, user=SYSTEM_USER, database="postgres", tls=kind == "tls") for kind in ("tls", "plain")
         },
     )
     observer.observe("clusters", observe_clusters)

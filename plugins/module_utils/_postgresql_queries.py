@@ -175,9 +175,7 @@ def search_script(targets, app_role):
         if target["expression"]:
             filled = ", ".join("{0}, {1}".format(quote_literal(name), quote_literal(form)) for name in target["texts"] or [])
             record = "jsonb_populate_record(NULL::{0}, jsonb_build_object({1}))".format(target["table"], filled)
-            tried = "SELECT json_build_object('found', coalesce(({0}) @@ {1}, false)) FROM {2} AS one".format(
-                target["expression"], query, record
-            )
+            tried = "SELECT json_build_object('found', coalesce(({0}) @@ {1}, false)) FROM {2} AS one".format(target["expression"], query, record)
             parts.append(section("stem_{0}".format(number), tried, **as_role(app_role)))
         vector = '"{0}"'.format(target["column"].replace('"', '""')) if target["column"] else "({0})".format(target["expression"])
         boundaries = as_role(app_role)

@@ -122,9 +122,7 @@ def main():
     asked = module.params
     cluster, listeners = observe_cluster(module.run_command, port=asked["port"], ca_file=asked["ca_file"], files=asked["files"])
     databases = {
-        entry["name"]: observe_database(
-            module.run_command, entry, port=asked["port"], listeners=listeners, addresses=asked["addresses"]
-        ).result()
+        entry["name"]: observe_database(module.run_command, entry, port=asked["port"], listeners=listeners, addresses=asked["addresses"]).result()
         for entry in asked["databases"]
     }
     module.exit_json(databases=databases, **cluster.result())

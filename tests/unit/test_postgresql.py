@@ -162,7 +162,9 @@ def test_a_stranger_is_outside_of_every_network(address, networks, expected):
     assert pg.is_within(address, networks) is expected
 
 
-PLAN = """[{"Plan": {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Index Name": "art_pkey", "Relation Name": "art", "Filter": "x"}]}}]"""
+PLAN = (
+    """[{"Plan": {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Index Name": "art_pkey", "Relation Name": "art", "Filter": "x"}]}}]"""
+)
 
 
 def test_a_plan_is_a_flat_list_that_remembers_limits():
@@ -226,7 +228,7 @@ def test_the_startup_message_says_its_own_length():
     assert message.endswith(b"\0\0")
 
 
-REFUSED = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host \"127.0.0.9\"\0Fauth.c\0\0"
+REFUSED = b'SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host "127.0.0.9"\0Fauth.c\0\0'
 
 
 @pytest.mark.parametrize(
