@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import getpass
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
 
+def whoami():
+    """Who deploys: the user on the controller."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
 def judge(args, work):
     """Id, commit and version of the source; every objection in one error."""
     found = objections(args)
@@ -24,7 +33,7 @@ def judge(args, work):
     options, git, commit = args["source"], args["secrets"].get("git") or {}, ""
     if options["type"] == "git":
         commit = repository(options, git, work).resolve(options["version"])
-    facts = {"id": commit, "commit": commit, "version": options["version"] if commit else ""}
+    facts = {"id": commit, "commit": commit, "version": options["version"] if commit else "", "by": whoami()}
     if not commit or args["inspect"]:
         source = open_source(options, git=git, work=work, commit=commit)
         project = {"settings_module": args["settings_module"], "project_path": options["project_path"], "name": args["name"]}

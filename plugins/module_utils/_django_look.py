@@ -34,7 +34,7 @@ def load():
         django.setup()
         from django.conf import settings
 
-        _ = settings.SECRET_KEY
+        settings.SECRET_KEY  # noqa: B018 - settings are lazy, and this reads them
     except (Exception, SystemExit) as error:
         raise Stop("settings", error) from error
     return settings

@@ -120,6 +120,10 @@ commit:
   description: The commit, empty for a tree or an archive.
   type: str
   returned: success
+by:
+  description: The user on the controller.
+  type: str
+  returned: success
 version:
   description: What was asked for.
   type: str

@@ -15,7 +15,10 @@ from ._source_tree import Source
 _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 #: Names that mean somebody else on every Debian system.
-_TAKEN = frozenset(["root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "backup", "list", "irc", "nobody", "postgres", "nginx", "ansible"])
+_TAKEN = frozenset(
+    ["root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "backup", "list", "irc"]
+    + ["nobody", "postgres", "nginx", "ansible"]
+)
 #: Variables the role itself writes; a second place to set them would be one too many.
 OWN_VARIABLES = {
     "SECRET_KEY": "secret_key of the app in prodready_secrets",

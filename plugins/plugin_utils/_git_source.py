@@ -29,11 +29,11 @@ def refs(listing: str) -> dict[str, str]:
     """`git ls-remote` as name → commit; an annotated tag counts as the commit it stands on."""
     found: dict[str, str] = {}
     for line in listing.splitlines():
-        commit, _, name = line.partition("\t")
+        commit, _tab, name = line.partition("\t")
         if name and not name.endswith("^{}"):
             found.setdefault(name, commit)
     for line in listing.splitlines():
-        commit, _, name = line.partition("\t")
+        commit, _tab, name = line.partition("\t")
         if name.endswith("^{}"):
             found[name[:-3]] = commit
     return found

@@ -64,16 +64,17 @@ def _locked(source: Source, directory: str) -> Plan:
 
 def _found(source: Source, project_path: str, require_hashes: bool) -> Plan:
     for directory in dict.fromkeys((posixpath.normpath(project_path), ".")):
-        here = lambda name, directory=directory: posixpath.normpath(posixpath.join(directory, name))  # noqa: E731
-        locked = source.has(here("uv.lock")) and source.has(here("pyproject.toml"))
-        listed = source.has(here("requirements.txt"))
+        lock, pyproject, listing = (
+            posixpath.normpath(posixpath.join(directory, name)) for name in ("uv.lock", "pyproject.toml", "requirements.txt")
+        )
+        locked = source.has(lock) and source.has(pyproject)
         # Beside a lock, a list without hashes is there for other readers.
-        if listed and not (locked and require_hashes and without_hashes(source.text(here("requirements.txt")))):
-            return Plan("requirements", here("requirements.txt"))
+        if source.has(listing) and not (locked and require_hashes and without_hashes(source.text(listing))):
+            return Plan("requirements", listing)
         if locked:
             return _locked(source, directory)
-        if source.has(here("pyproject.toml")):
-            return Plan("pyproject", here("pyproject.toml"), _builds(source.text(here("pyproject.toml"))))
+        if source.has(pyproject):
+            return Plan("pyproject", pyproject, _builds(source.text(pyproject)))
     raise ChecklistError(
         f"{source.origin} says nowhere what to install; expected a hashed requirements.txt, uv.lock with pyproject.toml, "
         f"or pyproject.toml. Add one, or name it with {_WHERE}"

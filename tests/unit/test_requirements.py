@@ -13,7 +13,13 @@ LOCK = 'version = 1\n[[package]]\nname = "gunicorn"\nversion = "23.0.0"\n[[packa
 
 
 def source(**files):
-    names = {"requirements": "requirements.txt", "pyproject": "pyproject.toml", "lock": "uv.lock", "app_lock": "app/uv.lock", "app_pyproject": "app/pyproject.toml"}
+    names = {
+        "requirements": "requirements.txt",
+        "pyproject": "pyproject.toml",
+        "lock": "uv.lock",
+        "app_lock": "app/uv.lock",
+        "app_pyproject": "app/pyproject.toml",
+    }
     return Source([Entry(names[name], False, "", lambda text=text: text.encode()) for name, text in files.items()], "the project")
 
 
