@@ -93,6 +93,22 @@ def environment_differences(wanted, running, also_set=()):
     return sorted(changed | gone)
 
 
+def telling_lines(lines, most=12):
+    """The lines that say why a server does not come up: the end of the last traceback that is not gunicorn's own, or the last lines."""
+    lines = [line for line in lines if line.strip(" ^~") and "<frozen importlib" not in line]
+    end = 0
+    inside = False
+    for number, line in enumerate(lines):
+        if line.startswith("Traceback "):
+            inside = True
+        elif inside and line and not line[0].isspace():
+            inside = False
+            if not line.startswith("gunicorn.errors."):
+                end = number + 1
+    end = end or len(lines)
+    return lines[max(0, end - most):end]
+
+
 def secrets_of(variables):
     """The values that must not be shown: all but those of variables known to hold no secret."""
     return [value for name, value in variables.items() if name not in HARMLESS_VARIABLES]

@@ -16,7 +16,9 @@ from ansible_collections.prodready.django.plugins.module_utils._observe import N
 #: Folders that hold no code, or none that a server would load.
 _NO_CODE = frozenset({"__pycache__", ".git", "node_modules", "static", "media", "venv", ".venv"})
 _CODE = (".py", ".html", ".mo")
-_JOURNAL_LINES = 20
+_JOURNAL_LINES = 300
+_STARTS = 4
+_START_SECONDS = 20
 
 
 def read_for_root(path):
@@ -72,8 +74,12 @@ class GunicornService:
     # What systemd knows
 
     def units(self):
-        """Properties of the service and its socket."""
+        """Properties of the service and its socket. A start that is under way, as after a boot, gets some time to end."""
         found = _systemd.show(self._run, [self.service, self.socket])
+        deadline = time.monotonic() + _START_SECONDS
+        while found[self.service]["SubState"] in ("start", "start-pre") and time.monotonic() < deadline:
+            time.sleep(0.5)
+            found = _systemd.show(self._run, [self.service, self.socket])
         for unit, properties in found.items():
             if properties["LoadState"] == "not-found":
                 raise ObservationError("systemd knows no unit {0}".format(unit))
@@ -267,24 +273,31 @@ class GunicornService:
         }
 
     def wait_until_alive(self, seconds):
-        """Ask until the application answers well once; otherwise say what it answered and what the journal has."""
+        """Ask until the application answers well once; otherwise say what it answered and what the journal has. A service that
+        systemd has given up, or starts again and again, is not waited for."""
         path = self._socket_path()
         deadline = time.monotonic() + seconds
+        first = None
         while True:
-            answer = _unix_http.get(path, self._path, self._host, timeout=max(1.0, min(10.0, seconds)))
+            answer = _unix_http.get(path, self._path, self._host, timeout=max(1.0, min(5.0, seconds)))
             if _unix_http.alive(answer, self._declared):
-                return {"alive": True, "answer": answer, "journal": []}
-            if time.monotonic() >= deadline:
-                return {"alive": False, "answer": answer, "journal": self.journal()}
+                return {"alive": True, "answer": answer, "state": "active", "journal": []}
+            unit = _systemd.show(self._run, [self.service])[self.service]
+            first = unit["NRestarts"] if first is None else first
+            hopeless = unit["ActiveState"] == "failed" or unit["NRestarts"] - first >= _STARTS
+            if hopeless or time.monotonic() >= deadline:
+                state = "{0} ({1}), started again {2} times".format(unit["ActiveState"], unit["SubState"], unit["NRestarts"])
+                return {"alive": False, "answer": answer, "state": state, "journal": self.journal()}
             time.sleep(0.3)
 
     def journal(self):
-        """The last lines the service wrote, without the values of its environment."""
+        """What the service wrote last that tells why it does not work, without the values of its environment."""
         secrets = []
         if self._environment_file and os.path.exists(self._environment_file):
             secrets = _gunicorn.secrets_of(_environment_file.parse(read_for_root(self._environment_file)))
         argv = ["journalctl", "--no-pager", "--output=cat", "--lines={0}".format(_JOURNAL_LINES), "--unit=" + self.service]
-        return _masking.mask(command_output(self._run, argv), secrets).splitlines()
+        text = _masking.mask(command_output(self._run, argv), secrets)
+        return _gunicorn.telling_lines(text.splitlines())
 
     def reach(self):
         """Every way in: TCP listeners of the processes, the socket's rights, and what a stranger's account meets there."""

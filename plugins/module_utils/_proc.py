@@ -117,7 +117,7 @@ def tcp_listeners_of(pids, proc="/proc"):
             held |= socket_inodes(pid, proc)
         except FileNotFoundError:
             continue
-    return sorted(address for inode, address in listening.items() if inode in held)
+    return sorted({address for inode, address in listening.items() if inode in held})
 
 
 def parse_meminfo(text):
