@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 class PartError(Exception):
@@ -78,6 +79,7 @@ def start(inside):
     logging.disable(logging.CRITICAL)
     if "sentry_sdk" in sys.modules:
         sys.modules["sentry_sdk"].init(dsn="")
+    return {"settings_module": os.environ["DJANGO_SETTINGS_MODULE"], "django": django.get_version(), "directory": str(Path.cwd())}
 
 
 def keep_private(inside):
@@ -376,7 +378,7 @@ def main(arguments, secrets, more_parts=None, out=None):
         out.flush()
         return entry
 
-    begun = look("start", start, inside)
+    begun = look("project", start, inside)
     if "error" not in begun:
         parts = dict(PARTS, **(more_parts or {}))
         for name in arguments.get("parts") or parts:

@@ -55,6 +55,21 @@ def _aliases(inside):
     ]
 
 
+def part_database(inside):
+    """Whether each database answers the application's own connection."""
+    found = {}
+    for alias in _aliases(inside):
+        started = time.monotonic()
+        try:
+            with reading(inside, alias) as cursor:
+                cursor.execute("SELECT 1")
+                cursor.fetchone()
+            found[alias] = {"answers": True, "why": "", "seconds": round(time.monotonic() - started, 3)}
+        except DataError as error:
+            found[alias] = {"answers": False, "why": str(error), "seconds": round(time.monotonic() - started, 3)}
+    return found
+
+
 def part_migrations(inside):
     """Migrations that wait, applied ones the release does not know, and models without a migration."""
     from django.apps import apps
@@ -358,6 +373,8 @@ def part_readiness(inside):
                 pass
         except DataError:
             watched, rounds = False, 1  # what the address says without a database is what counts then
+    ask()
+    reply(15)  # a worker that has just started takes its time for the first answer
     for _round in range(rounds):
         if not watched:
             ask()
@@ -430,6 +447,7 @@ def part_readiness_broken(inside):
 
 
 PARTS = {
+    "database": part_database,
     "migrations": part_migrations,
     "schema": part_schema,
     "superusers": part_superusers,

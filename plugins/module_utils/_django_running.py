@@ -314,4 +314,4 @@ def read_parts(out):
 
 def part_names():
     """The parts a look inside consists of, in their order."""
-    return list(_django_inside.PARTS) + list(_django_inside_signing.PARTS) + list(_django_inside_data.PARTS)
+    return ["project"] + list(_django_inside.PARTS) + list(_django_inside_signing.PARTS) + list(_django_inside_data.PARTS)

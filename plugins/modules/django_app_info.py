@@ -95,6 +95,7 @@ observed_from:
   sample: host
 """
 
+import functools
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -118,7 +119,7 @@ ARGUMENTS = {
 }
 
 #: Parts of the look inside that are used here and not shown.
-NOT_SHOWN = ("start", "private", "forgery", "jwt_tokens")
+NOT_SHOWN = ("private", "forgery", "jwt_tokens")
 
 
 def with_defaults(params):
@@ -162,16 +163,16 @@ def deployment(params, process):
     }
 
 
-def look_inside(module, params, process):
+def look_inside(run_command, params, process):
     """All parts from inside; without a process, nothing."""
     site = live.Site(place=params["socket"], domains=params["domains"], https_port=params["https_port"], settings={}, urls={})
     arguments = {"domains": params["domains"], "contract": params["contract"], "cors_origins": params["contract"].get("cors_origins") or []}
-    return running.look_inside(module.run_command, process, arguments=arguments, ask_live=lambda path: live.ask_readiness(site, path))
+    return running.look_inside(run_command, process, arguments=arguments, ask_live=lambda path: live.ask_readiness(site, path))
 
 
 def value_of(parts, name):
     """The value of a part, or the reason why there is none."""
-    entry = parts.get(name) or parts.get("start") or {}
+    entry = parts.get(name) or parts.get("project") or {}
     if "error" in entry:
         raise ObservationError(entry["error"])
     if name not in parts:
@@ -179,7 +180,7 @@ def value_of(parts, name):
     return entry["value"]
 
 
-def observe_inside(observer, module, params, process):
+def observe_inside(observer, run_command, params, process):
     """Every part as an observation of its own, with its own time."""
     names = [name for name in running.part_names() if name not in NOT_SHOWN]
     problem, parts = "", {}
@@ -187,8 +188,8 @@ def observe_inside(observer, module, params, process):
         problem = observer.observations["process"].get("error", "there is no process")
     else:
         try:
-            parts = look_inside(module, params, process)
-        except ObservationError as error:
+            parts = look_inside(run_command, params, process)
+        except (ObservationError, OSError) as error:
             problem = str(error)
     for name in names:
         entry = parts.get(name)
@@ -234,7 +235,7 @@ def observe_live(observer, params, parts):
     observer.observe("jwt_live", tokens)
 
 
-def observe_leaks(observer, module, params, process, private):
+def observe_leaks(observer, run_command, params, process, private):
     """Where the keys and the database's passwords stand."""
 
     def needles(prefix):
@@ -249,19 +250,21 @@ def observe_leaks(observer, module, params, process, private):
         observer.observe(
             kind + "_in_history",
             lambda prefix=prefix: leaks.search_history(
-                module.run_command, leaks.find_repositories([release, os.path.dirname(params["current"]), state]), needles(prefix)
+                run_command, leaks.find_repositories([release, os.path.dirname(params["current"]), state]), needles(prefix)
             ),
         )
     observer.observe("database_in_processes", lambda: leaks.search_processes(needles("DATABASES.")))
-    observer.observe("database_in_journal", lambda: leaks.search_journal(module.run_command, params["service"], needles("DATABASES.")))
+    observer.observe("database_in_journal", lambda: leaks.search_journal(run_command, params["service"], needles("DATABASES.")))
 
 
 def observe(module):
     """All observations, masked."""
     params, observer, found = with_defaults(module.params), Observer(), {}
+    # A program that is not installed is one observation's error, not the module's.
+    run_command = functools.partial(module.run_command, handle_exceptions=False)
 
     def read():
-        found.update(running.read_process(module.run_command, unit_name=params["service"], current=params["current"]))
+        found.update(running.read_process(run_command, unit_name=params["service"], current=params["current"]))
         return running.shown(found)
 
     observer.observe("process", read)
@@ -272,10 +275,10 @@ def observe(module):
         observer.observations["freshness"] = dict(observer.observations["process"])
     observer.observe("environment_files", environment_files, params, process)
     observer.observe("deployment", deployment, params, process)
-    parts = observe_inside(observer, module, params, process)
+    parts = observe_inside(observer, run_command, params, process)
     private = parts.get("private", {}).get("value") or {}
     observe_live(observer, params, parts)
-    observe_leaks(observer, module, params, process, private)
+    observe_leaks(observer, run_command, params, process, private)
     hidden = list(private.values()) + secrets.secrets_of_environment((process or {}).get("environ", {}))
     observer.observations = secrets.mask(observer.observations, hidden)
     return observer.result()

@@ -234,6 +234,13 @@ def forged_tokens_refused(value: Mapping[str, Any], context: Context) -> Verdict
     return failed("not refused: " + ", ".join(wrong), shown, expected) if wrong or not value["forged"] else passed(shown, expected)
 
 
+def databases_answer(value: Mapping[str, Any], context: Context) -> Verdict:
+    expected = "each database answers the application"
+    shown = {alias: answer["seconds"] if answer["answers"] else answer["why"] for alias, answer in value.items()}
+    silent = [f"{alias}: {answer['why']}" for alias, answer in value.items() if not answer["answers"]]
+    return failed("; ".join(silent) or "no database is configured", shown, expected) if silent or not value else passed(shown, expected)
+
+
 def schema_matches(value: Mapping[str, Any], context: Context) -> Verdict:
     expected = "every table and column as the models describe it, and no other column"
     shown = {key: value[key] for key in ("tables", "columns")}
@@ -257,7 +264,8 @@ def readiness_asks_database(value: Mapping[str, Any], context: Context) -> Verdi
     touched, idle = [reading["touched"] for reading in value["rounds"]], value["idle"]
     shown = {"path": value["path"], "statuses": statuses, "queries_seen": touched, "seen_while_idle": idle}
     if any(status != 200 for status in statuses) or not statuses:
-        return failed(f"{value['path']} is answered with {', '.join(str(status) for status in statuses)}", shown, expected)
+        said = sorted({str(reading.get("status") or reading.get("error")) for reading in value["rounds"]})
+        return failed(f"{value['path']} is answered with {', '.join(said)}", shown, expected)
     if all(touched) and sum(idle) <= 1:
         return passed(shown, expected)
     inside = _value(context, "readiness_queries")
@@ -452,6 +460,7 @@ JUDGEMENTS = {
         environment_file_closed,
         jwt_key_strong,
         forged_tokens_refused,
+        databases_answer,
         schema_matches,
         readiness_asks_database,
         unready_without_database,

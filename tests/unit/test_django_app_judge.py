@@ -142,6 +142,9 @@ CASES = [
     ("forged_tokens_refused", TOKENS, "pass"),
     ("forged_tokens_refused", dotted(TOKENS, forged={"no algorithm": 200}), "fail"),
     ("forged_tokens_refused", dotted(TOKENS, control=401), "error"),
+    ("databases_answer", {"default": {"answers": True, "why": "", "seconds": 0.01}}, "pass"),
+    ("databases_answer", {"default": {"answers": False, "why": "refused", "seconds": 0.01}}, "fail"),
+    ("databases_answer", {}, "fail"),
     ("schema_matches", SCHEMA, "pass"),
     *[
         ("schema_matches", dotted(SCHEMA, **{name: ["articles_article.title"]}), "fail")

@@ -144,8 +144,8 @@ def test_a_project_that_does_not_start_is_one_masked_sentence(monkeypatch, tmp_p
     monkeypatch.setattr(inside, "start", lambda _inside: __import__("broken_settings"))
     inside.main({}, secrets, out=out)
     parts = running.read_parts(out.getvalue())
-    assert list(parts) == ["start", "private"]
-    assert parts["start"]["error"].startswith("RuntimeError: cannot use postgresql://app:***")
+    assert list(parts) == ["project", "private"]
+    assert parts["project"]["error"].startswith("RuntimeError: cannot use postgresql://app:***")
     assert "planted" not in out.getvalue()
 
 
