@@ -85,7 +85,7 @@ def parse_response(data, method="GET", ended=False):
         headers.append((name.strip().lower(), value.strip()))
     fields = dict(headers)
     if method == "HEAD" or status in (204, 304):
-        body = b""
+        body: bytes | None = b""
     elif "chunked" in fields.get("transfer-encoding", "").lower():
         body = _dechunk(rest)
     elif fields.get("content-length", "").isdigit():
@@ -152,7 +152,7 @@ class Endpoint:
 
     address: str
     port: int
-    context: object = None
+    context: ssl.SSLContext | None = None
     server_name: str = ""
     timeout: float = 5.0
 

@@ -12,11 +12,7 @@ _TOKEN = re.compile(r'''\s+|\#[^\n]*|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([;
 
 #: Directives a judgement may want to see. Others may carry secrets, and none of them is needed.
 _SHOWN = frozenset(
-    "http server location if limit_except upstream map listen server_name root alias index autoindex return rewrite set "
-    "proxy_pass proxy_set_header proxy_hide_header fastcgi_pass uwsgi_pass add_header try_files internal include error_page "
-    "worker_connections worker_rlimit_nofile worker_processes server_tokens access_log log_format user events http2 "
-    "ssl_certificate ssl_reject_handshake ssl_protocols client_max_body_size gzip gzip_types resolver "
-    "default_type types_hash_max_size valid_referers ssl_stapling proxy_redirect".split()
+    ["http", "server", "location", "if", "limit_except", "upstream", "map", "listen", "server_name", "root", "alias", "index", "autoindex", "return", "rewrite", "set", "proxy_pass", "proxy_set_header", "proxy_hide_header", "fastcgi_pass", "uwsgi_pass", "add_header", "try_files", "internal", "include", "error_page", "worker_connections", "worker_rlimit_nofile", "worker_processes", "server_tokens", "access_log", "log_format", "user", "events", "http2", "ssl_certificate", "ssl_reject_handshake", "ssl_protocols", "client_max_body_size", "gzip", "gzip_types", "resolver", "default_type", "types_hash_max_size", "valid_referers", "ssl_stapling", "proxy_redirect"]
 )
 #: Blocks whose inside says nothing, but takes room.
 _OPAQUE = frozenset(("types", "geo", "charset_map"))
@@ -71,7 +67,7 @@ def _tokens(text):
 
 def parse(text):
     """A configuration as nested lists: `[name, [arguments], [children] or None]`."""
-    root = []
+    root: list = []
     stack, words = [root], []
     for token, is_mark in _tokens(text):
         if not is_mark:
@@ -102,8 +98,7 @@ def walk(tree, parents=()):
     for directive in tree:
         yield directive, parents
         if directive[2]:
-            for found in walk(directive[2], parents + (directive,)):
-                yield found
+            yield from walk(directive[2], parents + (directive,))
 
 
 def arguments(tree, name):

@@ -189,7 +189,7 @@ def tcp_listeners():
             listening.update(_proc.parse_tcp_listeners(_proc.read_text(path)))
     if os.geteuid() != 0:
         raise NeedsRoot("/proc/PID/fd of other users")
-    found = {}
+    found: dict = {}
     for pid, title in _titles().items():
         try:
             held = _proc.socket_inodes(pid)

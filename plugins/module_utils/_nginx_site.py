@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -15,7 +16,11 @@ import uuid
 
 from ansible_collections.prodready.django.plugins.module_utils import _http2, _tls_hello, _x509
 from ansible_collections.prodready.django.plugins.module_utils._http_client import (
-    Endpoint, HttpError, asset_links, connect, tls_context,
+    Endpoint,
+    HttpError,
+    asset_links,
+    connect,
+    tls_context,
 )
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 
@@ -302,7 +307,7 @@ class Site:
     def traversal(self):
         """Addresses that climb out of the file directories, sent as they are, and what a harmless unknown one gets."""
         control = self.get("/prodready-{0}".format(uuid.uuid4().hex))
-        found = {"control": {"status": control.status, "type": control.first("content-type")}, "tries": []}
+        found: dict = {"control": {"status": control.status, "type": control.first("content-type")}, "tries": []}
         asset = next((e["path"].split("?")[0] for e in (self._assets or []) if e["status"] == 200 and e["static"]), "")
         for prefix in (self._p["static_url"], self._p["media_url"]):
             if not prefix.startswith("/") or prefix == "/":
@@ -328,7 +333,7 @@ class Site:
     def headers(self):
         """The protecting headers on one answer of each kind; every value, so that a repetition shows."""
         unknown = "prodready-{0}".format(self._nonce)
-        kinds = [
+        kinds: list = [
             ("page", "GET", self._p["home_path"], ()), ("page not found", "GET", "/" + unknown, ()),
             ("static not found", "GET", self._p["static_url"] + unknown, ()),
             ("media not found", "GET", self._p["media_url"] + unknown, ()),
@@ -337,10 +342,8 @@ class Site:
         ]
         kinds += [("redirect of the application", "GET", path, ()) for path in self._p["redirect_paths"][:1]]
         kinds += [("media", "GET", path, ()) for path in self._p["media_paths"][:1]]
-        try:
+        with contextlib.suppress(ObservationError):
             kinds.append(("static", "GET", self._static_file()["path"], ()))
-        except ObservationError:
-            pass
         found = []
         for kind, method, path, headers in kinds:
             if not path.startswith("/") or "://" in path:

@@ -113,7 +113,7 @@ def _records(data):
 
 def _messages(data):
     """Complete handshake messages as {type: body}."""
-    found = {}
+    found: dict = {}
     while len(data) >= 4:
         size = struct.unpack("!I", b"\0" + data[1:4])[0]
         if len(data) < 4 + size:

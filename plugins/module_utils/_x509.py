@@ -116,7 +116,7 @@ def read_certificate(der):
         fields = [part for part in _parts(body) if part[0] != 0xA0]
         serial, _algorithm, issuer, validity, subject, key = fields[:6]
         begins, ends = _parts(validity[1])[:2]
-        extensions = next((_extensions(content) for tag, content in fields[6:] if tag == 0xA3), {})
+        extensions: dict = next((_extensions(content) for tag, content in fields[6:] if tag == 0xA3), {})
         names = [
             content.decode("ascii", "replace") if tag == 0x82 else _address(content)
             for tag, content in (_parts(_read(extensions[_SAN])[1]) if _SAN in extensions else [])
@@ -144,8 +144,7 @@ def read_certificate(der):
 def name_matches(domain, names):
     """Whether a certificate with these names is one for `domain` (RFC 6125: a star stands for one whole first label)."""
     domain = domain.lower().rstrip(".")
-    for name in names:
-        name = name.lower()
+    for name in [each.lower() for each in names]:
         if name == domain:
             return True
         if name.startswith("*.") and "." in domain and domain.split(".", 1)[1] == name[2:]:

@@ -93,26 +93,26 @@ def text_of(params, kind):
             with open(path, encoding="ascii") as handle:
                 text = handle.read()
         except (OSError, ValueError) as error:
-            raise Refused("{0}_file {1} cannot be read: {2}".format(kind, path, error)) from None
+            raise Refused(f"{kind}_file {path} cannot be read: {error}") from None
     if not text:
-        raise Refused("{0}_file is not given".format(kind))
+        raise Refused(f"{kind}_file is not given")
     return text.strip() + "\n"
 
 
 def explain(said, domain, certificate):
     """A library's words as a sentence that names the option."""
     if "expired" in said:
-        return "certificate_file expired on {0}".format(certificate["not_after"])
+        return f"certificate_file expired on {certificate['not_after']}"
     if "not yet valid" in said:
-        return "certificate_file is valid only from {0}".format(certificate["not_before"])
+        return f"certificate_file is valid only from {certificate['not_before']}"
     if "Hostname mismatch" in said:
-        return "certificate_file is for {0}, and not for the domain {1}".format(", ".join(certificate["names"]) or "no name", domain)
+        return f"certificate_file is for {', '.join(certificate['names']) or 'no name'}, and not for the domain {domain}"
     if "issuer" in said or "self-signed" in said or "self signed" in said:
         return (
-            "the chain in certificate_file does not lead to a certificate this host trusts (issued by '{0}', {1}); add the intermediate "
-            "certificates, or the authority to host_extra_ca_certificates".format(certificate["issuer"], said)
+            "the chain in certificate_file does not lead to a certificate this host trusts "
+            f"(issued by '{certificate['issuer']}', {said}); add the intermediate certificates, or the authority to host_extra_ca_certificates"
         )
-    return "clients refuse certificate_file for {0}: {1}".format(domain, said)
+    return f"clients refuse certificate_file for {domain}: {said}"
 
 
 def judge(texts, domains, folder):
@@ -132,7 +132,7 @@ def judge(texts, domains, folder):
         except _tls_memory.KeyMismatch:
             raise Refused("key_file does not belong to certificate_file") from None
         except ValueError as error:
-            raise Refused("key_file or certificate_file cannot be used: {0}".format(error)) from None
+            raise Refused(f"key_file or certificate_file cannot be used: {error}") from None
         if said:
             raise Refused(explain(said, domain, certificate))
     return certificate
@@ -183,7 +183,7 @@ def main():
         texts = {kind: text_of(params, kind) for kind in ("certificate", "key")}
         certificate = judge(texts, params["domains"], folder)
     except (Refused, _x509.CertificateError) as error:
-        module.fail_json(msg="certificate_certificates, entry '{0}': {1}. Nothing was changed.".format(params["name"], error))
+        module.fail_json(msg=f"certificate_certificates, entry '{params['name']}': {error}. Nothing was changed.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     changed = place(module, texts, os.path.join(params["directory"], params["name"]))

@@ -112,7 +112,7 @@ def served(domains, address, port, ca_file):
     chain.verify_flags |= IGNORE_DATES
     shown, found = _http_client.tls_context(verify=False), []
     for domain in domains:
-        entry = {"domain": domain, "address": "{0}:{1}".format(address, port), "answered": False, "chain": False, "problem": ""}
+        entry = {"domain": domain, "address": f"{address}:{port}", "answered": False, "chain": False, "problem": ""}
         try:
             with _http_client.Endpoint(address, port, shown, domain).open() as sock:
                 certificate = _x509.read_certificate(sock.getpeercert(binary_form=True))
@@ -137,7 +137,7 @@ def blocks_of(path):
     with open(path, encoding="ascii", errors="replace") as handle:
         blocks = _x509.pem_blocks(handle.read())
     if not blocks:
-        raise ObservationError("{0} holds no certificate".format(path))
+        raise ObservationError(f"{path} holds no certificate")
     return blocks
 
 
@@ -155,9 +155,9 @@ def key_of(key_file, certificate_file):
         matches = True
     except ssl.SSLError as error:
         if error.reason != "KEY_VALUES_MISMATCH":
-            raise ObservationError("{0} cannot be loaded: {1}".format(key_file, error.reason or error)) from None
+            raise ObservationError(f"{key_file} cannot be loaded: {error.reason or error}") from None
         matches = False
-    return {"path": key_file, "mode": "{0:04o}".format(entry.st_mode & 0o7777), "uid": entry.st_uid, "matches": matches}
+    return {"path": key_file, "mode": f"{entry.st_mode & 0o7777:04o}", "uid": entry.st_uid, "matches": matches}
 
 
 def accepted(params):
@@ -167,9 +167,9 @@ def accepted(params):
     for domain in params["domains"]:
         said = _tls_memory.client_says(params["certificate_file"], params["key_file"], domain, client)
         if said:
-            problems.append("{0}: {1}".format(domain, said))
+            problems.append(f"{domain}: {said}")
     if sorted(certificate["names"]) != sorted(params["domains"]):
-        problems.append("the certificate is for {0}".format(", ".join(certificate["names"]) or "no name"))
+        problems.append(f"the certificate is for {', '.join(certificate['names']) or 'no name'}")
     left = datetime.fromisoformat(certificate["not_after"]) - datetime.now(timezone.utc)
     return {"days": 0 if problems else max(0, left.days), "problems": problems}
 
@@ -178,7 +178,7 @@ def timers(run_command):
     """Timers that renew certificates: loaded ones whose name says so, with their next run."""
     rc, out, err = run_command(["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--plain"])
     if rc != 0:
-        raise ObservationError("systemctl list-timers ended with {0}: {1}".format(rc, err.strip()))
+        raise ObservationError(f"systemctl list-timers ended with {rc}: {err.strip()}")
     found = []
     for line in out.splitlines():
         name = next((word for word in line.split() if word.endswith(".timer")), "")

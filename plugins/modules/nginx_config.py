@@ -100,7 +100,7 @@ def test(module, binary, directory):
     rc, _out, err = module.run_command([binary, "-t", "-q", "-c", os.path.join(directory, "nginx.conf")])
     messages = [line.replace(directory, module.params["directory"]) for line in _nginx.test_messages(err)]
     if rc != 0:
-        raise TestFailed(messages or ["nginx -t ended with {0}".format(rc)])
+        raise TestFailed(messages or [f"nginx -t ended with {rc}"])
     return messages
 
 
@@ -173,9 +173,9 @@ def main():
             result["messages"] = apply(module, binary, plan, before)
     except TestFailed as error:
         if module.check_mode and _nginx_config.only_missing_certificate(error.messages):
-            module.warn("check mode cannot foresee whether nginx accepts a certificate that does not exist yet: {0}".format(error))
+            module.warn(f"check mode cannot foresee whether nginx accepts a certificate that does not exist yet: {error}")
         else:
-            module.fail_json(msg="nginx refuses the new configuration, and the live one was left as it is: {0}".format(error), **result)
+            module.fail_json(msg=f"nginx refuses the new configuration, and the live one was left as it is: {error}", **result)
     module.exit_json(**result)
 
 

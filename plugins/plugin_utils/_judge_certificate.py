@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable
 
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
@@ -28,7 +29,7 @@ def _each(value: Sequence[Mapping[str, Any]], expected: str, shown: str, problem
 
 def chain(value: Any, context: Context) -> Verdict:
     def problem(entry: Mapping[str, Any]) -> str:
-        return "" if entry["chain"] else entry["problem"]
+        return "" if entry["chain"] else entry["problem"] or "the chain was not verified"
 
     return _each(value, "a chain to the host's trust store", "issuer", problem)
 

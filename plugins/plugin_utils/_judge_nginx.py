@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ._judge_nginx_config import CONFIG_JUDGEMENTS
 from ._judge_nginx_headers import HEADER_JUDGEMENTS

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Callable
 
 from ._nginx_lint import Directive, findings
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
@@ -64,7 +65,7 @@ def open_files(value: Any, context: Context) -> Verdict:
     return passed(shown, expected)
 
 
-def _proxies(tree: Sequence[Directive], inherited: Tuple[List[Any], ...] = (), where: str = "") -> Iterator[Tuple[str, Dict[str, str]]]:
+def _proxies(tree: Sequence[Directive], inherited: tuple[list[Any], ...] = (), where: str = "") -> Iterator[tuple[str, dict[str, str]]]:
     """Every proxy_pass with the request headers in force there: a level with proxy_set_header inherits none."""
     own = [directive[1] for directive in tree if directive[0] == "proxy_set_header" and len(directive[1]) == 2]
     in_force = tuple(own) or inherited

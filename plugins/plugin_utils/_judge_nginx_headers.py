@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ._verdict import Context, Verdict, failed, passed, unknown
 
@@ -55,7 +56,7 @@ def problem_of(entry: Mapping[str, Any], due: int) -> str:
 def _judge(value: Sequence[Mapping[str, Any]], context: Context, kinds: Mapping[str, Sequence[int]]) -> Verdict:
     """`kinds` says which answers are looked at, and with which status they count; no status means any below 500."""
     due = due_age(context.param("domains"), context.params.get("hsts_max_age"))
-    looked_at = {}
+    looked_at: dict[str, str] = {}
     for entry in value:
         if entry["kind"] not in kinds:
             continue

@@ -9,7 +9,8 @@ wrong for certain and leaves look-alikes alone.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, List, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 Directive = Sequence[Any]  # [name, [arguments], [children] or None]
 
@@ -22,14 +23,14 @@ _SPLITTING = re.compile(r"\$(\{?)(uri|document_uri)\b")
 _FROM_CLIENT = re.compile(r"\$\{?(arg_\w+|args|query_string|http_\w+|cookie_\w+|uri|document_uri|request_uri|host|[1-9])\b")
 
 
-def _walk(tree: Sequence[Directive], parents: Tuple[Directive, ...] = ()) -> Iterator[Tuple[Directive, Tuple[Directive, ...]]]:
+def _walk(tree: Sequence[Directive], parents: tuple[Directive, ...] = ()) -> Iterator[tuple[Directive, tuple[Directive, ...]]]:
     for directive in tree:
         yield directive, parents
         if directive[2]:
             yield from _walk(directive[2], parents + (directive,))
 
 
-def _children(block: Directive, name: str) -> List[Directive]:
+def _children(block: Directive, name: str) -> list[Directive]:
     return [child for child in block[2] or [] if child[0] == name]
 
 
@@ -116,7 +117,7 @@ RULES = (
 )
 
 
-def findings(tree: Sequence[Directive]) -> List[str]:
+def findings(tree: Sequence[Directive]) -> list[str]:
     """Every finding as one line: class, severity, place, what is wrong."""
     found = []
     for directive, parents in _walk(tree):
