@@ -11,7 +11,7 @@ from ansible_collections.prodready.django.plugins.module_utils._observe import O
 from ansible_collections.prodready.django.plugins.module_utils._proc import read_text
 
 #: Version 1 prints "no limit" as the largest page-aligned number.
-_UNLIMITED = 2 ** 60
+_UNLIMITED = 2**60
 
 #: Where systemd itself keeps its groups on version 1.
 _SYSTEMD = "name=systemd"
@@ -52,7 +52,7 @@ def directory(controller, membership, mounts):
     root, mount = mounts[key]
     path = membership[key]
     if root != "/" and (path == root or path.startswith(root + "/")):
-        path = path[len(root):]
+        path = path[len(root) :]
     return version, (mount + "/" + path.strip("/")).rstrip("/")
 
 

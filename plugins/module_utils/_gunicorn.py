@@ -25,14 +25,38 @@ _SHORT = {"-w": "workers", "-k": "worker_class", "-t": "timeout", "-c": "config"
 
 #: Variables that systemd adds to a service by itself (systemd.exec(5), "Environment variables set on spawned processes").
 SYSTEMD_VARIABLES = frozenset(
-    "PATH LANG USER LOGNAME HOME SHELL INVOCATION_ID JOURNAL_STREAM NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES MAINPID "
-    "MANAGERPID RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY SYSTEMD_EXEC_PID "
-    "MEMORY_PRESSURE_WATCH MEMORY_PRESSURE_WRITE WATCHDOG_PID WATCHDOG_USEC CREDENTIALS_DIRECTORY".split()
+    [
+        "PATH",
+        "LANG",
+        "USER",
+        "LOGNAME",
+        "HOME",
+        "SHELL",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "NOTIFY_SOCKET",
+        "LISTEN_FDS",
+        "LISTEN_PID",
+        "LISTEN_FDNAMES",
+        "MAINPID",
+        "MANAGERPID",
+        "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CONFIGURATION_DIRECTORY",
+        "SYSTEMD_EXEC_PID",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "CREDENTIALS_DIRECTORY",
+    ]
 )
 
 #: Variables whose values may stand in a message; what is not here is treated as a secret.
 HARMLESS_VARIABLES = frozenset(
-    "DJANGO_SETTINGS_MODULE DEBUG ALLOWED_HOSTS CSRF_TRUSTED_ORIGINS STATIC_ROOT MEDIA_ROOT PATH LANG TZ PYTHONPATH".split()
+    ["DJANGO_SETTINGS_MODULE", "DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "STATIC_ROOT", "MEDIA_ROOT", "PATH", "LANG", "TZ", "PYTHONPATH"]
 )
 
 
@@ -74,7 +98,7 @@ def settings_of_config(text):
 
 def combine(config, environment_arguments, command):
     """Settings in gunicorn's order of precedence: default, file, GUNICORN_CMD_ARGS, command line."""
-    settings = dict(DEFAULTS)
+    settings: dict = dict(DEFAULTS)
     for part in (config, settings_of_command(shlex.split(environment_arguments)), command):
         settings.update({key: value for key, value in part.items() if key in DEFAULTS})
     if settings["worker_class"] == "sync" and (settings["threads"] or 1) > 1:
@@ -106,7 +130,7 @@ def telling_lines(lines, most=12):
             if not line.startswith("gunicorn.errors."):
                 end = number + 1
     end = end or len(lines)
-    return lines[max(0, end - most):end]
+    return lines[max(0, end - most) : end]
 
 
 def secrets_of(variables):

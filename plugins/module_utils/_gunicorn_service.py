@@ -52,7 +52,7 @@ def newest_package(venv):
         packages = os.path.join(library, version, "site-packages")
         for entry in os.scandir(packages) if os.path.isdir(packages) else []:
             if entry.name.endswith(".dist-info"):
-                newest = max(newest, (entry.stat().st_mtime, entry.name[:-len(".dist-info")]))
+                newest = max(newest, (entry.stat().st_mtime, entry.name[: -len(".dist-info")]))
     return newest
 
 
@@ -88,8 +88,11 @@ class GunicornService:
     def _pid(self):
         service = _systemd.show(self._run, [self.service])[self.service]
         if not service["MainPID"]:
-            raise ObservationError("{0} has no running process: it is {1} ({2}, {3})".format(
-                self.service, service["ActiveState"], service["SubState"], service["Result"] or "no result"))
+            raise ObservationError(
+                "{0} has no running process: it is {1} ({2}, {3})".format(
+                    self.service, service["ActiveState"], service["SubState"], service["Result"] or "no result"
+                )
+            )
         return service["MainPID"]
 
     def _socket_path(self):

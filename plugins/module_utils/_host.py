@@ -12,7 +12,7 @@ from ansible_collections.prodready.django.plugins.module_utils import _proc, _sy
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, command_output
 
 #: File systems that hold data of their own; everything else is made of memory, or only another view of these.
-_VOLUMES = frozenset("ext2 ext3 ext4 xfs btrfs zfs f2fs jfs reiserfs overlay bcachefs nfs nfs4".split())
+_VOLUMES = frozenset(["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "overlay", "bcachefs", "nfs", "nfs4"])
 
 _LISTS = ("/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists", "/var/lib/apt/lists/partial")
 
@@ -100,7 +100,7 @@ def container(run_command):
 
 def running(run_command):
     """What still runs although a newer one is installed."""
-    outdated = {}
+    outdated: dict[str, set[str]] = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
@@ -112,7 +112,7 @@ def running(run_command):
             raise NeedsRoot("/proc/{0}/maps is not readable".format(entry)) from None
         except (FileNotFoundError, ProcessLookupError):
             continue
-    installed = [name[len("vmlinuz-"):] for name in os.listdir("/boot") if name.startswith("vmlinuz-")]
+    installed = [name[len("vmlinuz-") :] for name in os.listdir("/boot") if name.startswith("vmlinuz-")]
     return {
         "outdated": {name: sorted(libraries)[:3] for name, libraries in sorted(outdated.items())},
         "container": container(run_command),

@@ -66,9 +66,9 @@ def parse_environ(data):
 
 
 def _address(text):
-    """"0100007F:1F90" → "127.0.0.1:8080"; the kernel prints words of the host's byte order."""
+    """ "0100007F:1F90" → "127.0.0.1:8080"; the kernel prints words of the host's byte order."""
     address, _sep, port = text.partition(":")
-    words = [int(address[start:start + 8], 16) for start in range(0, len(address), 8)]
+    words = [int(address[start : start + 8], 16) for start in range(0, len(address), 8)]
     packed = struct.pack("={0}I".format(len(words)), *words)
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
     shown = socket.inet_ntop(family, packed)

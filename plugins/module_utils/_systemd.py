@@ -9,16 +9,47 @@ import re
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, command_output
 
 #: The properties a service or socket is described by.
-PROPERTIES = (
-    "Id LoadState ActiveState SubState Result UnitFileState NeedDaemonReload FragmentPath DropInPaths Type User Group MainPID "
-    "Restart RestartUSec StartLimitIntervalUSec StartLimitBurst NRestarts OOMPolicy KillMode ExecMainStartTimestampMonotonic "
-    "ActiveEnterTimestampMonotonic Listen SocketMode SocketUser SocketGroup"
-).split()
+PROPERTIES = [
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "FragmentPath",
+    "DropInPaths",
+    "Type",
+    "User",
+    "Group",
+    "MainPID",
+    "Restart",
+    "RestartUSec",
+    "StartLimitIntervalUSec",
+    "StartLimitBurst",
+    "NRestarts",
+    "OOMPolicy",
+    "KillMode",
+    "ExecMainStartTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic",
+    "Listen",
+    "SocketMode",
+    "SocketUser",
+    "SocketGroup",
+]
 
-_INTEGERS = frozenset("MainPID NRestarts StartLimitBurst ExecMainStartTimestampMonotonic ActiveEnterTimestampMonotonic".split())
-_SPANS = frozenset("RestartUSec StartLimitIntervalUSec".split())
+_INTEGERS = frozenset(["MainPID", "NRestarts", "StartLimitBurst", "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"])
+_SPANS = frozenset(["RestartUSec", "StartLimitIntervalUSec"])
 _UNITS = {
-    "us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "month": 2629800, "y": 31557600,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1,
+    "min": 60,
+    "h": 3600,
+    "d": 86400,
+    "w": 604800,
+    "month": 2629800,
+    "y": 31557600,
 }
 
 
@@ -50,7 +81,7 @@ def parse_show(text):
     """Turn the output of `systemctl show UNIT…` into {Id: {property: value}}; a property printed twice becomes one text."""
     units = {}
     for block in re.split(r"\n\s*\n", text.strip()):
-        raw = {}
+        raw: dict[str, str] = {}
         for line in block.splitlines():
             key, separator, value = line.partition("=")
             if separator:

@@ -31,13 +31,12 @@ def get(path, url, host, timeout=5.0):
     """One GET as the web server would send it: {"status", "seconds"} or {"error", "seconds"}."""
     started = time.monotonic()
     connection = _Connection(path, timeout)
-    headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1", "Connection": "close",
-               "User-Agent": "prodready-verify"}
+    headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1", "Connection": "close", "User-Agent": "prodready-verify"}
     try:
         connection.request("GET", url, headers=headers)
         response = connection.getresponse()
         response.read(65536)
-        answer = {"status": response.status}
+        answer: dict = {"status": response.status}
     except PermissionError:
         raise NeedsRoot("{0} may not be opened by this account".format(path)) from None
     except (OSError, http.client.HTTPException) as error:

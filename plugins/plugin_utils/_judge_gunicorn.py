@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ._verdict import Context, Verdict, failed, passed, unknown
 
@@ -86,11 +87,7 @@ def in_effect(value: Mapping[str, Any], context: Context) -> Verdict:
     units = context.observations["units"]
     if "error" in units:
         return unknown(units["error"])
-    problems = [
-        f"systemd has not loaded what {unit['FragmentPath']} says now"
-        for unit in units["value"].values()
-        if unit["NeedDaemonReload"]
-    ]
+    problems = [f"systemd has not loaded what {unit['FragmentPath']} says now" for unit in units["value"].values() if unit["NeedDaemonReload"]]
     problems += [*value["restart"], *value["reload"], *value["socket"]]
     return _verdict(problems, problems, "files loaded; the process is newer than its unit, environment, code and configuration")
 
@@ -223,7 +220,23 @@ def no_oom_kill(value: Mapping[str, Any], context: Context) -> Verdict:
 JUDGEMENTS = {
     function.__name__: function
     for function in (
-        worker_count, recycling_and_timeout, fits_pool, active, enabled, unprivileged, in_effect, sandboxed, restart_policy,
-        recovered, group_limits, open_files, socket_only, services_active, none_failed, no_restarts, answers, no_oom_kill,
+        worker_count,
+        recycling_and_timeout,
+        fits_pool,
+        active,
+        enabled,
+        unprivileged,
+        in_effect,
+        sandboxed,
+        restart_policy,
+        recovered,
+        group_limits,
+        open_files,
+        socket_only,
+        services_active,
+        none_failed,
+        no_restarts,
+        answers,
+        no_oom_kill,
     )
 }
