@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import pwd
 import re
@@ -201,6 +202,23 @@ def observe_files(paths):
     return found
 
 
+def observe_copies(pairs):
+    """Whether files are still copies of others, and who may read them; neither content nor hash of a key leaves the host."""
+    found = {}
+    for source, target in pairs:
+        one, other = Path(source), Path(target)
+        if not one.exists() or not other.exists():
+            found[target] = {"same": False}
+            continue
+        found[target] = {
+            "same": filecmp.cmp(source, target, shallow=False),
+            "mode": "{0:04o}".format(other.stat().st_mode & 0o7777),
+            "owner": other.owner(),
+            "group": other.group(),
+        }
+    return found
+
+
 def observe_clusters(root="/etc/postgresql"):
     """The clusters of Debian's layout, whether they run or not."""
     found = []
@@ -212,7 +230,7 @@ def observe_clusters(root="/etc/postgresql"):
     return found
 
 
-def observe_cluster(run_command, *, port, ca_file="", files=()):
+def observe_cluster(run_command, *, port, ca_file="", files=(), copies=()):
     """All observations of one cluster; also what the databases' observations need of it."""
     observer = Observer()
     sections = _try_sections(Psql(run_command, port), queries.cluster_script())
@@ -235,6 +253,7 @@ def observe_cluster(run_command, *, port, ca_file="", files=()):
     )
     observer.observe("clusters", observe_clusters)
     observer.observe("files", observe_files, files)
+    observer.observe("copies", observe_copies, copies)
     return observer, listeners
 
 

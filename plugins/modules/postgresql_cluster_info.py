@@ -62,6 +62,20 @@ options:
     type: list
     elements: path
     default: []
+  copies:
+    description: Pairs of files of which the second is a copy of the first; reported is whether it still is.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      source:
+        description: The file that was copied.
+        type: path
+        required: true
+      target:
+        description: The copy.
+        type: path
+        required: true
 attributes:
   check_mode:
     description: Only looks, so check mode makes no difference.
@@ -106,6 +120,7 @@ DATABASE_OPTIONS = {
     "text_search_config": {"type": "str", "default": ""},
     "hot_queries": {"type": "list", "elements": "str", "default": []},
 }
+COPY_OPTIONS = {"source": {"type": "path", "required": True}, "target": {"type": "path", "required": True}}
 
 
 def main():
@@ -116,11 +131,18 @@ def main():
             "addresses": {"type": "list", "elements": "str", "default": ["127.0.0.1/32", "::1/128"]},
             "ca_file": {"type": "path", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
+            "copies": {"type": "list", "elements": "dict", "default": [], "options": COPY_OPTIONS},
         },
         supports_check_mode=True,
     )
     asked = module.params
-    cluster, listeners = observe_cluster(module.run_command, port=asked["port"], ca_file=asked["ca_file"], files=asked["files"])
+    cluster, listeners = observe_cluster(
+        module.run_command,
+        port=asked["port"],
+        ca_file=asked["ca_file"],
+        files=asked["files"],
+        copies=[(pair["source"], pair["target"]) for pair in asked["copies"]],
+    )
     databases = {
         entry["name"]: observe_database(module.run_command, entry, port=asked["port"], listeners=listeners, addresses=asked["addresses"]).result()
         for entry in asked["databases"]

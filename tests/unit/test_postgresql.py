@@ -11,6 +11,7 @@ from ansible_collections.prodready.django.plugins.module_utils import _postgresq
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql_handshake as wire
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql_queries as queries
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
+from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe import observe_clusters, observe_copies
 
 PSQL = """@@server
 {"version_num" : 150018}
@@ -245,3 +246,22 @@ REFUSED = b'SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host "127.0.0.9"\0
 )
 def test_the_first_answer_tells_the_rule(kind, body, outcome):
     assert wire.read_answer(kind, body)["outcome"] == outcome
+
+
+def test_a_copy_is_compared_by_content_and_neither_file_is_told(tmp_path):
+    source, same, other = (tmp_path / name for name in ("source", "same", "other"))
+    source.write_text("key")
+    same.write_text("key")
+    other.write_text("yek")
+    found = observe_copies([(str(source), str(same)), (str(source), str(other)), (str(source), str(tmp_path / "absent"))])
+    assert [entry["same"] for entry in found.values()] == [True, False, False]
+    assert "key" not in str(found.values())
+
+
+def test_the_last_port_that_a_clusters_files_name_is_its_port(tmp_path):
+    cluster = tmp_path / "17" / "main"
+    (cluster / "conf.d").mkdir(parents=True)
+    (cluster / "postgresql.conf").write_text("#port = 1\nport = 5432\t# (change requires restart)\n")
+    assert observe_clusters(str(tmp_path)) == [{"version": "17", "name": "main", "port": 5432}]
+    (cluster / "conf.d" / "50-prodready.conf").write_text("port = '5440'\n")
+    assert observe_clusters(str(tmp_path))[0]["port"] == 5440
