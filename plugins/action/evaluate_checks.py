@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue
 from ansible_collections.prodready.django.plugins.plugin_utils._evaluate import Permissions, Subject, evaluate
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain

@@ -13,7 +13,6 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.prodready.django.plugins.plugin_utils import _renderers
 from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain

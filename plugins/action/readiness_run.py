@@ -12,12 +12,11 @@ from pathlib import Path
 from ansible import __version__ as ansible_version
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.prodready.django.plugins.plugin_utils._apps import plan_host
+from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue, collection_version
 from ansible_collections.prodready.django.plugins.plugin_utils._evaluate import Permissions
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._resolve import PROFILES, select_scope
-from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue, collection_version
 from ansible_collections.prodready.django.plugins.plugin_utils._run_store import RunStore, new_run_id
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 

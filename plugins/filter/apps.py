@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.prodready.django.plugins.plugin_utils import _apps, _init
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
@@ -41,6 +40,6 @@ class FilterModule:
             "app_sites": _guarded(_apps.sites),
             "app_databases": _guarded(_apps.databases),
             "app_databases_with_passwords": _guarded(lambda apps, secrets: _apps.databases_with_passwords(apps, to_plain(secrets))),
-            "app_secrets": _guarded(lambda secrets, app: _apps.app_secrets(secrets, app)),
+            "app_secrets": _guarded(_apps.app_secrets),
             "init_answers": _init_answers,
         }

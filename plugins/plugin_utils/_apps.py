@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ._verdict import ChecklistError
 
@@ -156,9 +157,7 @@ def require_secret(secrets: Any, app: str, name: str) -> str:
     for step in name.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     if not value:
-        raise ChecklistError(
-            f"prodready_secrets.{app}.{name} is missing. It belongs into secrets.yml beside the inventory (see docs/inventory.md)"
-        )
+        raise ChecklistError(f"prodready_secrets.{app}.{name} is missing. It belongs into secrets.yml beside the inventory (see docs/inventory.md)")
     return str(value)
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from ._expectation import WORDS
 from ._verdict import ChecklistError
@@ -62,9 +63,7 @@ _CHECK_ID = re.compile(r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
 def _validate_keys(entry: Any, *, keys: Mapping[str, tuple[bool, Any]], where: str) -> list[str]:
     if not isinstance(entry, Mapping):
         return [f"{where}: a mapping is expected, found {entry!r}"]
-    errors = [
-        f"{where}: unknown key '{key}'; known are {', '.join(keys)}" for key in entry if key not in keys
-    ]
+    errors = [f"{where}: unknown key '{key}'; known are {', '.join(keys)}" for key in entry if key not in keys]
     for key, (required, allowed) in keys.items():
         if key not in entry:
             if required:
@@ -203,7 +202,7 @@ class Catalogue:
                 self.by_facet.setdefault(claim, []).append(check["id"])
 
     @classmethod
-    def load(cls, path: Path | None = None) -> "Catalogue":
+    def load(cls, path: Path | None = None) -> Catalogue:
         file = path or CHECKLIST / "catalogue.json"
         try:
             return cls(json.loads(file.read_text(encoding="utf-8")))
@@ -211,9 +210,7 @@ class Catalogue:
             raise ChecklistError(f"the catalogue cannot be read: {error}. Build it with `make catalogue`.") from error
 
     def checks_of(self, owner: str, subject: str) -> list[dict[str, Any]]:
-        return [
-            check for check in self.checks.values() if check["id"].split(".")[0] == owner and check["subject"] == subject
-        ]
+        return [check for check in self.checks.values() if check["id"].split(".")[0] == owner and check["subject"] == subject]
 
     def items(self) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
         """All (group, item) in the checklist's order."""

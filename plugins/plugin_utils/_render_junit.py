@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from ._verdict import GREEN
@@ -46,10 +47,10 @@ def render(readiness: Mapping[str, Any]) -> str:
                 body = f"<{element} message={_attribute(message)}>{escape(_FORBIDDEN.sub('�', detail))}</{element}>"
             seconds = sum(result["seconds"] for result in results)
             cases.append(
-                f"  <testcase classname={_attribute(group['title'])} name={_attribute(str(item['number']) + ' ' + item['title'])} time=\"{seconds:.3f}\">{body}</testcase>"
+                f'  <testcase classname={_attribute(group["title"])} name={_attribute(str(item["number"]) + " " + item["title"])} time="{seconds:.3f}">{body}</testcase>'
             )
         suites.append(
-            f" <testsuite name={_attribute(group['title'])} tests=\"{len(cases)}\" failures=\"{counts['failure']}\" "
-            f"errors=\"{counts['error']}\" skipped=\"{counts['skipped']}\">\n" + "\n".join(cases) + "\n </testsuite>"
+            f' <testsuite name={_attribute(group["title"])} tests="{len(cases)}" failures="{counts["failure"]}" '
+            f'errors="{counts["error"]}" skipped="{counts["skipped"]}">\n' + "\n".join(cases) + "\n </testsuite>"
         )
     return '<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="readiness">\n' + "\n".join(suites) + "\n</testsuites>\n"

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ._verdict import GREEN
 from ._words import STATUS_WORDS, facet_results, say, why
@@ -51,7 +52,9 @@ def render(readiness: Mapping[str, Any]) -> str:
         for number, item in enumerate(group["items"], 1):
             mark = "x" if item["status"] in GREEN else " "
             bullet = f"{number}." if group["id"] in _ORDERED else "-"
-            lines.append(f"{bullet} [{mark}] {item['title']} — *{STATUS_WORDS[item['status']]}*{'' if item['required'] else ' (not required in this run)'}")
+            lines.append(
+                f"{bullet} [{mark}] {item['title']} — *{STATUS_WORDS[item['status']]}*{'' if item['required'] else ' (not required in this run)'}"
+            )
             reason = why(readiness, item)
             if item["status"] not in ("pass",) and reason:
                 lines.append(f"  - {say(reason)}")

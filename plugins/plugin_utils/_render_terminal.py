@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ._verdict import GREEN, STATUSES
 from ._words import STATUS_WORDS, facet_results, iterate_items, result_sentence, say, why
@@ -20,7 +21,17 @@ def _paint(text: str, code: int, colour: bool) -> str:
 
 def _bar(items: list[Mapping[str, Any]], colour: bool) -> str:
     """One letter per item, in the checklist's order."""
-    letters = {"fail": "✗", "error": "!", "blocked": "b", "unproven": "?", "not_run": "·", "pending": "…", "waived": "w", "pass": "✓", "not_applicable": "–"}
+    letters = {
+        "fail": "✗",
+        "error": "!",
+        "blocked": "b",
+        "unproven": "?",
+        "not_run": "·",
+        "pending": "…",
+        "waived": "w",
+        "pass": "✓",
+        "not_applicable": "–",
+    }
     return "".join(_paint(letters[item["status"]], _COLOURS[item["status"]], colour) for item in items)
 
 
@@ -58,11 +69,11 @@ def render(readiness: Mapping[str, Any], *, directory: str, colour: bool = False
     for group in readiness["groups"]:
         required = [item for item in group["items"] if item["required"]]
         if required:
-            seconds = sum(
-                result["seconds"] for item in required for facet in item["facets"] for result in facet_results(readiness, facet)
-            )
+            seconds = sum(result["seconds"] for item in required for facet in item["facets"] for result in facet_results(readiness, facet))
             green = sum(item["status"] in GREEN for item in required)
-            lines.append(f"  {group['title']:<34} {_bar(required, colour)}{' ' * max(1, 14 - len(required))}{green}/{len(required)} green  {seconds:6.2f} s")
+            lines.append(
+                f"  {group['title']:<34} {_bar(required, colour)}{' ' * max(1, 14 - len(required))}{green}/{len(required)} green  {seconds:6.2f} s"
+            )
     open_items = _open_items(readiness, colour)
     if open_items:
         lines += ["", *open_items]
@@ -80,5 +91,11 @@ def render(readiness: Mapping[str, Any], *, directory: str, colour: bool = False
         left = [f"{len(verdict['left_out'])} groups"] if verdict["left_out"] else []
         left += verdict["excluded"]
         lines += textwrap.wrap(f"Left out of scope: {', '.join(left)}.", _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    lines += ["", f"  {_paint(verdict['line'], 32 if verdict['green'] else 31, colour)}", f"  Grade {verdict['grade']}: {verdict['grade_reason']}", f"  Report: {directory}/readiness.html", ""]
+    lines += [
+        "",
+        f"  {_paint(verdict['line'], 32 if verdict['green'] else 31, colour)}",
+        f"  Grade {verdict['grade']}: {verdict['grade_reason']}",
+        f"  Report: {directory}/readiness.html",
+        "",
+    ]
     return "\n".join(lines)

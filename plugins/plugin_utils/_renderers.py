@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from . import _render_html, _render_junit, _render_markdown, _render_prometheus, _render_terminal
 

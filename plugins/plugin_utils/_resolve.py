@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from ._catalogue import HOW, SEVERITIES, WINDOWS, Catalogue
 from ._verdict import GREEN, STATUSES, ChecklistError, worst
@@ -57,9 +58,7 @@ def parse_time(text: str) -> datetime:
 
 def default_profile(records: Iterable[Mapping[str, Any]], now: datetime) -> tuple[str, str]:
     """The profile by the age of the newest deployment, and why."""
-    deployed = [
-        parse_time(record["facts"]["deployed_at"]) for record in records if (record.get("facts") or {}).get("deployed_at")
-    ]
+    deployed = [parse_time(record["facts"]["deployed_at"]) for record in records if (record.get("facts") or {}).get("deployed_at")]
     if not deployed:
         return "predeploy", "no deployment record was found"
     age = now - max(deployed)
@@ -213,9 +212,7 @@ def _waive(catalogue: Catalogue, inputs: Inputs, results: list[dict[str, Any]]) 
         if not problem:
             for result in results:
                 subject = result["subject"]
-                fits = result["check"] == waiver["check"] and all(
-                    waiver.get(key) in (None, subject[key]) for key in ("host", "instance")
-                )
+                fits = result["check"] == waiver["check"] and all(waiver.get(key) in (None, subject[key]) for key in ("host", "instance"))
                 if fits and result["status"] in ("fail", "error", "unproven"):
                     used += 1
                     result["reason"] = (
@@ -261,9 +258,7 @@ def _items(catalogue: Catalogue, inputs: Inputs, results: list[dict[str, Any]], 
     for group in catalogue.groups:
         entries = []
         for item in group["items"]:
-            facets = [
-                _facet(catalogue, f"{item['id']}#{name}", text, by_check) for name, text in item["facets"].items()
-            ]
+            facets = [_facet(catalogue, f"{item['id']}#{name}", text, by_check) for name, text in item["facets"].items()]
             status = worst(facet["status"] for facet in facets)
             reasons = [facet["reason"] for facet in facets if facet["status"] == status and facet["reason"]]
             entry = {
@@ -401,7 +396,13 @@ def resolve(catalogue: Catalogue, inputs: Inputs) -> dict[str, Any]:
 def _subjects(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What was looked at, with the facts the probes brought (release, deployment time)."""
     return [
-        {"kind": record["subject"], "host": record["host"], "instance": record["instance"], "owner": record["owner"], "facts": record.get("facts") or {}}
+        {
+            "kind": record["subject"],
+            "host": record["host"],
+            "instance": record["instance"],
+            "owner": record["owner"],
+            "facts": record.get("facts") or {},
+        }
         for record in records
         if "results" in record
     ]

@@ -8,9 +8,10 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from ._verdict import ChecklistError
@@ -42,7 +43,7 @@ class RunStore:
         self._results = self.directory / "results"
 
     @classmethod
-    def begin(cls, base: str | Path, run: Mapping[str, Any]) -> "RunStore":
+    def begin(cls, base: str | Path, run: Mapping[str, Any]) -> RunStore:
         """Make the run's directory (mode 0700) and write down what it is."""
         store = cls(Path(base) / run["environment"] / run["id"])
         old = os.umask(0o077)

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 #: Worst first. An item has the worst status of its facets.
 STATUSES = ("fail", "error", "blocked", "unproven", "not_run", "pending", "waived", "pass", "not_applicable")

@@ -1,7 +1,6 @@
 """The user's few values: defaults, refusals, and what each role is handed."""
 
 import pytest
-
 from ansible_collections.prodready.django.plugins.plugin_utils import _apps
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from ansible_collections.prodready.django.plugins.plugin_utils import _catalogue, _judgements
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,6 @@
 from datetime import datetime, timezone
 
 import pytest
-
 from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue
 from ansible_collections.prodready.django.plugins.plugin_utils._evaluate import Permissions, Subject, evaluate
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError

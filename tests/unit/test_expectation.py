@@ -1,7 +1,6 @@
 """What each operator accepts, refuses, and does not know."""
 
 import pytest
-
 from ansible_collections.prodready.django.plugins.plugin_utils._expectation import check_expectation, dig, is_missing
 
 MISSING = dig({}, ["no"])

@@ -1,7 +1,6 @@
 """The answers to init's questions."""
 
 import pytest
-
 from ansible_collections.prodready.django.plugins.plugin_utils._init import init_answers, read_source
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 

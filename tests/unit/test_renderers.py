@@ -5,10 +5,9 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from readiness_fixture import make_green_readiness, make_readiness
-
 from ansible_collections.prodready.django.plugins.plugin_utils import _renderers
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import GREEN
+from readiness_fixture import make_green_readiness, make_readiness
 
 
 @pytest.fixture(scope="module", params=[make_readiness, make_green_readiness], ids=["mixed", "green"])
@@ -47,9 +46,9 @@ def test_junit_fails_exactly_the_required_items_that_are_not_green(readiness, fi
 
 def test_the_textfile_carries_no_timestamps_and_every_item(readiness, files):
     samples = [line for line in files["readiness.prom"].splitlines() if not line.startswith("#")]
-    assert all(re.fullmatch(r'[a-z_]+\{.*\} -?\d+', line) for line in samples)
+    assert all(re.fullmatch(r"[a-z_]+\{.*\} -?\d+", line) for line in samples)
     assert sum(line.startswith("readiness_item{") for line in samples) == 176
-    green = f"readiness_green{{environment=\"{readiness['run']['environment']}\"}} {int(readiness['verdict']['green'])}"
+    green = f'readiness_green{{environment="{readiness["run"]["environment"]}"}} {int(readiness["verdict"]["green"])}'
     assert green in samples
 
 
@@ -65,7 +64,7 @@ def test_the_terminal_names_every_required_item_that_is_not_green_and_the_verdic
 def test_hostile_values_leave_every_format_well_formed():
     readiness = make_readiness()
     for result in readiness["results"].values():
-        result["observed"] = "]]></failure><script>`\x00\x1b[31m\"\n# x"
+        result["observed"] = ']]></failure><script>`\x00\x1b[31m"\n# x'
         result["reason"] = "`- [x]`\n\x07 <b>"
     files = _renderers.render_all(readiness)
     ElementTree.fromstring(files["junit.xml"])

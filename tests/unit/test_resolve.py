@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-
 from ansible_collections.prodready.django.plugins.plugin_utils._catalogue import Catalogue
 from ansible_collections.prodready.django.plugins.plugin_utils._resolve import (
     Inputs,
@@ -56,7 +55,13 @@ CATALOGUE = Catalogue(
                 "path": ["Post"],
                 "window": "h1",
                 "items": [
-                    {"id": "later.restart", "number": 3, "title": "Restart", "severity": "low", "facets": {"kill": "It returns.", "unclaimed": "Nobody knows."}}
+                    {
+                        "id": "later.restart",
+                        "number": 3,
+                        "title": "Restart",
+                        "severity": "low",
+                        "facets": {"kill": "It returns.", "unclaimed": "Nobody knows."},
+                    }
                 ],
             },
         ],
