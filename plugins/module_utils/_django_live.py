@@ -28,6 +28,11 @@ def technical_marks(body):
     return sorted(name for name, mark in TECHNICAL.items() if mark in body)
 
 
+def _with_accept(headers):
+    """Pages are asked for unless something else is."""
+    return list(headers) if any(name == "Accept" for name, _value in headers) else [("Accept", "text/html,*/*"), *headers]
+
+
 class SocketEndpoint:
     """The application server below the web server: a Unix socket's path, or address:port."""
 
@@ -71,12 +76,14 @@ class Site:
         self.domains, self.urls, self.settings = domains, urls, settings
         self.direct = SocketEndpoint(place, timeout)
         self.https_port, self.timeout = https_port, timeout
-        self.headers = [("User-Agent", "prodready-verify"), ("Accept", "text/html,*/*")]
+        self.headers = [("User-Agent", "prodready-verify")]
         self.forwarded = [scheme_header(settings), ("X-Forwarded-For", "127.0.0.1")]
 
     def below(self, method="GET", target="/", host=None, headers=(), body=b""):
         """A request as the web server would pass it on."""
-        return self.direct.request(method, target, self.domains[0] if host is None else host, self.headers + self.forwarded + list(headers), body)
+        return self.direct.request(
+            method, target, self.domains[0] if host is None else host, self.headers + self.forwarded + _with_accept(headers), body
+        )
 
     def through(self, method="GET", target="/", domain=None, headers=(), body=b""):
         """A request over https to the loopback address. The certificate is looked at elsewhere."""
@@ -84,7 +91,7 @@ class Site:
         endpoint = client.Endpoint("127.0.0.1", self.https_port, client.tls_context(verify=False), domain, self.timeout)
         host = domain if self.https_port == 443 else "{0}:{1}".format(domain, self.https_port)
         try:
-            return endpoint.request(method, target, host, self.headers + list(headers), body)
+            return endpoint.request(method, target, host, self.headers + _with_accept(headers), body)
         except (OSError, client.HttpError) as error:
             raise ObservationError("https://{0} does not answer on this host: {1}".format(host, error)) from None
 
@@ -217,7 +224,8 @@ def tokens(site, path, given):
     """Whether forged tokens are let in. The control, signed with the real key for a real user, must be."""
 
     def status(token=None):
-        return site.below(target=path, headers=[("Authorization", "Bearer " + token)] if token else []).status
+        given_headers = [("Accept", "application/json")] + ([("Authorization", "Bearer " + token)] if token else [])
+        return site.below(target=path, headers=given_headers).status
 
     return {
         "path": path,

@@ -201,8 +201,11 @@ def _code_mtimes(root):
 
 
 def file_mode(path):
-    """Owner, group and mode of a file."""
-    info = os.stat(path)
+    """Owner, group and mode of a file; None where there is none."""
+    try:
+        info = os.stat(path)
+    except FileNotFoundError:
+        return None
     return {
         "path": path,
         "mode": "{0:04o}".format(stat.S_IMODE(info.st_mode)),

@@ -138,18 +138,19 @@ def with_defaults(params):
 def environment_files(params, process):
     """Modes of the environment file, the owner's beside it, and others the unit reads."""
     declared = params["environment_file"]
-    wanted = [declared] + [path for path in (process or {}).get("environment_files", []) if path != declared]
-    found = {"declared": declared, "application": [running.file_mode(path) for path in wanted if os.path.exists(path)], "owner": None}
     beside = os.path.join(os.path.dirname(declared), "owner.env")
-    if os.path.exists(beside):
-        found["owner"] = running.file_mode(beside)
-    if not found["application"]:
+    wanted = [declared] + [path for path in (process or {}).get("environment_files", []) if path != declared]
+    found = {path: running.file_mode(path) for path in wanted + [beside]}
+    application = [found[path] for path in wanted if found[path]]
+    if not application:
         raise ObservationError(f"there is no environment file: {declared} does not exist and the unit reads no other")
-    return found
+    return {"declared": declared, "application": application, "owner": found[beside]}
 
 
 def deployment(params, process):
     """The newest deployment on record beside the release that runs."""
+    if not os.path.exists(params["deployment_record"]):
+        raise ObservationError(f"no deployment is on record: {params['deployment_record']} does not exist")
     with open(params["deployment_record"], encoding="utf-8") as handle:
         entries = parse_record(handle.read())
     if not entries:
@@ -199,7 +200,7 @@ def observe_inside(observer, run_command, params, process):
             except ObservationError as error:
                 entry = {"error": str(error)}
         observer.observations[name] = dict({"seconds": 0.0}, **entry)
-    return parts
+    return parts or {"project": {"error": problem}}
 
 
 def observe_live(observer, params, parts):
@@ -221,7 +222,7 @@ def observe_live(observer, params, parts):
     observer.observe(
         "cors_live", live.cors, site, contract.get("cors_path") or home, contract.get("cors_origins") or known("cors").get("origins") or []
     )
-    observer.observe("csrf_live", live.csrf, site)
+    observer.observe("csrf_live", lambda: live.csrf(site) if contract.get("login_path") or value_of(parts, "urls") else None)
     observer.observe("headers_live", live.headers, site)
     observer.observe("forged_cookie", lambda: live.forged_cookie(site, value_of(parts, "forgery")))
 
