@@ -147,13 +147,13 @@ def secrets_of_environment(environ):
 
 
 def forms(secret):
-    """The secret in bytes as it may stand in a file: plain, URL-encoded, JSON-escaped, in base64 at each of three alignments."""
+    """The secret in bytes as it may stand in a file: plain, URL-encoded, escaped as in JSON and in Python, in base64 at each of three alignments."""
     raw = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
     text = raw.decode("utf-8", "surrogateescape")
     found = {"plain": {raw}}
     found["url"] = {quote(raw, safe="").encode(), quote_plus(raw).encode()} - {raw}
     try:
-        found["escaped"] = {json.dumps(text)[1:-1].encode("ascii", "ignore")} - {raw}
+        found["escaped"] = {json.dumps(text)[1:-1].encode("ascii", "ignore"), repr(text)[1:-1].encode("ascii", "ignore")} - {raw}
     except UnicodeError:
         found["escaped"] = set()
     pieces = set()

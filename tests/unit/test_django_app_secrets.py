@@ -91,6 +91,12 @@ def test_a_secret_is_found_in_every_form(text, kind):
     assert leaks.Needles({"DATABASES.default": PASSWORD}).found_in(text.encode()) == [f"DATABASES.default ({kind})"]
 
 
+@pytest.mark.parametrize("written", [json.dumps, repr], ids=["json", "python"])
+def test_a_secret_with_quotes_is_found_as_programs_write_it(written):
+    secret = """Planted "q" \\t ' %n"""
+    assert leaks.Needles({"DATABASES.default": secret}).found_in(f"databases=[{{{written(secret)}}}]".encode()) == ["DATABASES.default (escaped)"]
+
+
 def test_a_name_of_the_secret_is_no_leak():
     assert leaks.Needles({"SECRET_KEY": KEY}).found_in(b"SECRET_KEY = env('SECRET_KEY')") == []
 
