@@ -57,7 +57,7 @@ def _aliases(inside):
 
 def part_database(inside):
     """Whether each database answers the application's own connection."""
-    found = {}
+    found: dict = {}
     for alias in _aliases(inside):
         started = time.monotonic()
         try:
@@ -80,7 +80,7 @@ def part_migrations(inside):
     from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
     from django.db.migrations.state import ProjectState
 
-    found = {"unapplied": [], "unknown": [], "of_removed_apps": [], "applied": 0, "conflicts": []}
+    found: dict = {"unapplied": [], "unknown": [], "of_removed_apps": [], "applied": 0, "conflicts": []}
     for alias in _aliases(inside):
         with reading(inside, alias):
             executor = MigrationExecutor(connections[alias])
@@ -150,7 +150,16 @@ def part_schema(inside):
     from django.apps import apps
     from django.db import connections, router
 
-    found = {"tables": 0, "columns": 0, "missing_tables": [], "missing_columns": [], "extra_columns": [], "types": [], "nullness": [], "vendor": {}}
+    found: dict = {
+        "tables": 0,
+        "columns": 0,
+        "missing_tables": [],
+        "missing_columns": [],
+        "extra_columns": [],
+        "types": [],
+        "nullness": [],
+        "vendor": {},
+    }
     for alias in _aliases(inside):
         connection = connections[alias]
         found["vendor"][alias] = connection.vendor
@@ -177,7 +186,7 @@ def _columns(connection, cursor, tables):
         }
     quoted = {connection.ops.quote_name(table): table for table in tables}
     cursor.execute(_COLUMNS, [list(quoted)])
-    columns = {}
+    columns: dict = {}
     for table, column, kind, not_null, default, _relkind in cursor.fetchall():
         columns.setdefault(quoted[table], {})[column] = (kind, not_null, default)
     return columns
@@ -271,7 +280,7 @@ def part_cache_tables(inside):
 
 def part_static_files(inside):
     """The manifest against the files, and what collecting again would copy."""
-    found = {"staticfiles": "django.contrib.staticfiles" in inside.settings.INSTALLED_APPS, "manifest": False}
+    found: dict = {"staticfiles": "django.contrib.staticfiles" in inside.settings.INSTALLED_APPS, "manifest": False}
     if not found["staticfiles"]:
         return found
     from django.contrib.staticfiles.management.commands.collectstatic import Command
@@ -355,7 +364,7 @@ def part_readiness(inside):
     dialogue, path = inside.arguments.get("dialogue"), _readiness_path(inside)
     if not dialogue:
         raise DataError("the probe cannot ask the running application")
-    found = {"path": path, "rounds": [], "idle": [], "vendor": connections["default"].vendor}
+    found: dict = {"path": path, "rounds": [], "idle": [], "vendor": connections["default"].vendor}
     rounds = 5
 
     def ask():

@@ -148,7 +148,7 @@ def forged_cookie(site, forgery):
         return forgery
     marker = forgery["marker"].encode()
     pages = [path for path in dict.fromkeys((site.urls.get("login"), site.urls.get("admin_login"), "/")) if path]
-    found = {"possible": True, "pages": pages, "page": None, "control_believed": False, "tried": 0, "believed": 0}
+    found: dict = {"possible": True, "pages": pages, "page": None, "control_believed": False, "tried": 0, "believed": 0}
 
     def believed(path, value):
         return marker in site.below(target=path, headers=[("Cookie", "{0}={1}".format(forgery["name"], value))]).body

@@ -59,7 +59,7 @@ def _name(lookup, number):
 def read_process(run_command, *, unit_name, current):
     """What runs as the unit's main process. The environment is under `environ`, which must not leave the target."""
     argv = ["systemctl", "show", "--no-pager", "--property=" + ",".join(process.PROPERTIES), unit_name]
-    unit = next(iter(_systemd.parse_show(command_output(run_command, argv)).values()), {})
+    unit: dict = next(iter(_systemd.parse_show(command_output(run_command, argv)).values()), {})
     if unit.get("LoadState") == "not-found" or not unit:
         raise ObservationError("the unit {0} does not exist on this host".format(unit_name))
     pid = unit.get("MainPID")
@@ -184,7 +184,7 @@ def freshness(running):
 
 def _code_mtimes(root):
     """Times of the project's own Python files; what stands in a virtual environment changes only with its release."""
-    found = {}
+    found: dict = {}
     for folder, folders, files in os.walk(root):
         folders[:] = [
             name

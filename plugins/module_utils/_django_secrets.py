@@ -156,7 +156,7 @@ def forms(secret):
         found["escaped"] = {json.dumps(text)[1:-1].encode("ascii", "ignore"), repr(text)[1:-1].encode("ascii", "ignore")} - {raw}
     except UnicodeError:
         found["escaped"] = set()
-    pieces = set()
+    pieces: set = set()
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw)
         # The first and last characters depend on the neighbours; what is left depends on the secret alone.

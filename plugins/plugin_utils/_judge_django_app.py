@@ -176,10 +176,11 @@ def foreign_hosts_refused(value: Mapping[str, Any], context: Context) -> Verdict
 
 
 def domains_answered(value: Mapping[str, int], context: Context) -> Verdict:
-    expected = "neither 400 nor 5xx for each domain"
-    wrong = [f"{host}: {status}" for host, status in value.items() if status == 400 or status >= 500]
+    """Only 400 is Django's refusal of a host; a page that breaks says nothing about the name."""
+    expected = "not 400 for each domain"
+    wrong = [host for host, status in value.items() if status == 400]
     if wrong:
-        return failed("refused: " + ", ".join(wrong), value, expected)
+        return failed("refused with 400: " + ", ".join(wrong), value, expected)
     return passed(value, expected) if value else unknown("no domain is declared", value, expected)
 
 
