@@ -107,6 +107,15 @@ class GunicornService:
         argv = ["systemd-analyze", "security", "--no-pager", self.service]
         return _systemd.parse_exposure(command_output(self._run, argv))
 
+    def expand(self, patterns):
+        """Names of units; a pattern such as postgresql@*.service becomes those that are loaded, or stays when none is."""
+        names = []
+        for pattern in patterns:
+            argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager", pattern]
+            rc, out, _err = self._run(argv) if "*" in pattern else (1, "", "")
+            names += (_systemd.parse_failed(out) if rc == 0 else []) or [pattern]
+        return names
+
     def failed_units(self):
         """All failed units of the host, and whether the host is a container."""
         argv = ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"]

@@ -122,7 +122,7 @@ def look_at_all(observer, service, options):
     for name in ("units", "failed_units", "process", "workers", "limits", "memory", "exposure", "stale", "reach"):
         observer.observe(name, getattr(service, name))
     observer.observe("liveness", service.liveness, _LIVENESS_ATTEMPTS)
-    names = [service.service] + [name for name in options["expected_units"] if name not in (service.service, service.socket)]
+    names = [service.service] + [name for name in service.expand(options["expected_units"]) if name not in (service.service, service.socket)]
     observer.observe("running", service.watch, [service.socket] + names, options["stable_seconds"])
     if options["effects"] == "disruptive":
         observer.observe("recovery", service.kill_and_recover, _RECOVERY_SECONDS)

@@ -176,6 +176,7 @@ def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "owner": f"{app['name']}_owner",
             "app_role": f"{app['name']}_app",
             "extensions": app["database_extensions"],
+            "hot_queries": app["contract"]["hot_queries"],
             **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
         }
         for app in apps
@@ -186,7 +187,7 @@ def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[d
     """The same with the passwords, for provisioning only."""
     return [
         {
-            **database,
+            **{key: value for key, value in database.items() if key != "hot_queries"},
             "owner_password": require_secret(secrets, database["name"], "database_owner_password"),
             "app_password": require_secret(secrets, database["name"], "database_app_password"),
         }
