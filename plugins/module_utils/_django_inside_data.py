@@ -246,7 +246,7 @@ def part_superusers(inside):
     return {
         "active": len(rows),
         "unusable_password": sum(not is_password_usable(row["password"]) for row in rows),
-        "default_names": sum(str(row[model.USERNAME_FIELD]).split("@")[0].lower() in DEFAULT_NAMES for row in rows),
+        "default_names": sum(str(row[model.USERNAME_FIELD]).partition("@")[0].lower() in DEFAULT_NAMES for row in rows),
         "without_real_email": sum(
             not re.match(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", address)
             or bool(re.search(r"@(.*\.)?(example\.(com|org|net)|example|invalid|test)$", address))

@@ -26,11 +26,11 @@ def test_what_people_type_has_less_than_128_bits(secret):
     [
         lambda: random.token_urlsafe(48),
         lambda: random.token_hex(32),
-        lambda: "".join(random.choice(string.ascii_lowercase + "0123456789!@#$%^&*(-_=+)") for _ in range(50)),
+        lambda: "".join(random.choice(string.ascii_lowercase + "0123456789!@#$%^&*(-_=+)") for _number in range(50)),
     ],
 )
 def test_what_generators_make_has_more_than_128_bits(make):
-    assert all(secrets.entropy_bits(make()) > 128 for _ in range(50))
+    assert all(secrets.entropy_bits(make()) > 128 for _number in range(50))
 
 
 @pytest.mark.parametrize(
