@@ -38,16 +38,8 @@ options:
         description: Role that owns the database, used by migrations.
         type: str
         required: true
-      owner_password:
-        description: Password of the owner, in printable ASCII.
-        type: str
-        required: true
       app_role:
         description: Role of the running application.
-        type: str
-        required: true
-      app_password:
-        description: Password of the application's role, in printable ASCII.
         type: str
         required: true
       connection_limit:
@@ -63,6 +55,13 @@ options:
         description: Default text search configuration of the database, empty to leave the cluster's.
         type: str
         default: ""
+  passwords:
+    description:
+      - The password of each role named in O(databases), in printable ASCII.
+      - They stand apart because a module's invocation is logged as Python writes it, and there masking would miss a password with
+        a quote or a backslash inside a list.
+    type: dict
+    required: true
   app_settings:
     description: Settings of every session of the applications' roles.
     type: dict
@@ -82,9 +81,10 @@ EXAMPLES = r"""
     databases:
       - name: newsroom
         owner: newsroom_owner
-        owner_password: "{{ owner_password }}"
         app_role: newsroom_app
-        app_password: "{{ app_password }}"
+    passwords:
+      newsroom_owner: "{{ owner_password }}"
+      newsroom_app: "{{ app_password }}"
   become: true
 """
 
@@ -107,9 +107,7 @@ from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe
 DATABASE_OPTIONS = {
     "name": {"type": "str", "required": True},
     "owner": {"type": "str", "required": True},
-    "owner_password": {"type": "str", "required": True, "no_log": True},
     "app_role": {"type": "str", "required": True},
-    "app_password": {"type": "str", "required": True, "no_log": True},
     "connection_limit": {"type": "int", "default": 40},
     "extensions": {"type": "list", "elements": "str", "default": []},
     "text_search_config": {"type": "str", "default": ""},
@@ -167,17 +165,18 @@ def main():
         argument_spec={
             "port": {"type": "int", "default": 5432},
             "databases": {"type": "list", "elements": "dict", "required": True, "options": DATABASE_OPTIONS},
+            "passwords": {"type": "dict", "required": True, "no_log": True},
             "app_settings": {"type": "dict", "default": {}},
         },
-        # The invocation is logged as Python writes it, where masking misses a password with a quote or a backslash.
-        no_log=True,
         supports_check_mode=True,
     )
     psql = Psql(module.run_command, module.params["port"], read_only=False)
-    changes = []
+    passwords, changes = module.params["passwords"], []
     try:
-        for entry in module.params["databases"]:
-            changes += ensure(psql, dict(entry, app_settings=module.params["app_settings"]), module.check_mode)
+        for asked in module.params["databases"]:
+            entry = dict(asked, app_settings=module.params["app_settings"])
+            entry.update(owner_password=passwords.get(asked["owner"]), app_password=passwords.get(asked["app_role"]))
+            changes += ensure(psql, entry, module.check_mode)
     except (ObservationError, planning.Refusal) as error:
         module.fail_json(msg=str(error).rstrip(".") + ".", changes=[fact.key for fact in changes])
     module.exit_json(changed=bool(changes), changes=[fact.key for fact in changes], diff=planning.difference(changes))
