@@ -146,6 +146,9 @@ def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "media_url": app["media_url"],
             "client_max_body_size": f"{app['client_max_body_size_mb']}m",
             "hsts_max_age": app["hsts_max_age"],
+            "home_path": app["contract"]["home_path"],
+            "redirect_paths": [app["contract"]["admin_path"]],
+            "pages": [app["contract"]["home_path"], app["contract"]["login_path"] or app["contract"]["admin_path"].rstrip("/") + "/login/"],
         }
         for app in apps
     ]
