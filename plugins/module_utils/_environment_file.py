@@ -40,9 +40,7 @@ def render(variables):
     lines = []
     for name in sorted(variables):
         if not _NAME.match(name):
-            raise EnvironmentFileError(
-                "{0!r} is no name for an environment variable; letters, digits and _ are expected".format(name)
-            )
+            raise EnvironmentFileError("{0!r} is no name for an environment variable; letters, digits and _ are expected".format(name))
         try:
             lines.append("{0}={1}\n".format(name, quote_value(variables[name])))
         except EnvironmentFileError as error:

@@ -109,7 +109,7 @@ class GunicornService:
 
     def expand(self, patterns):
         """Names of units; a pattern such as postgresql@*.service becomes those that are loaded, or stays when none is."""
-        names = []
+        names: list[str] = []
         for pattern in patterns:
             argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager", pattern]
             rc, out, _err = self._run(argv) if "*" in pattern else (1, "", "")

@@ -12,8 +12,18 @@ END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 
 # The seven values of :status in HPACK's static table, and its Huffman codes of the ten digits.
 _STATUS = {8: 200, 9: 204, 10: 206, 11: 304, 12: 400, 13: 404, 14: 500}
-_DIGITS = {"00000": "0", "00001": "1", "00010": "2", "011001": "3", "011010": "4",
-           "011011": "5", "011100": "6", "011101": "7", "011110": "8", "011111": "9"}
+_DIGITS = {
+    "00000": "0",
+    "00001": "1",
+    "00010": "2",
+    "011001": "3",
+    "011010": "4",
+    "011011": "5",
+    "011100": "6",
+    "011101": "7",
+    "011110": "8",
+    "011111": "9",
+}
 
 
 class Http2Error(Exception):
@@ -32,8 +42,8 @@ def frames(data):
         if len(data) < 9 + size:
             break
         stream = struct.unpack("!I", data[5:9])[0] & 0x7FFFFFFF
-        found.append((data[3], data[4], stream, data[9:9 + size]))
-        data = data[9 + size:]
+        found.append((data[3], data[4], stream, data[9 : 9 + size]))
+        data = data[9 + size :]
     return found, data
 
 
@@ -73,7 +83,7 @@ def _digits(raw, huffman):
 def status_of(payload, flags=0):
     """`:status` of a HEADERS payload. It is a response's first field, so nothing before it needs decoding."""
     if flags & PADDED:
-        payload = payload[1:len(payload) - payload[0]]
+        payload = payload[1 : len(payload) - payload[0]]
     if flags & PRIORITY:
         payload = payload[5:]
     while payload and payload[0] & 0xE0 == 0x20:  # a change of the table's size comes first

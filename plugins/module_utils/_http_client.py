@@ -62,7 +62,7 @@ def _dechunk(data):
             return body
         if len(data) < size + 2:
             return None
-        body, data = body + data[:size], data[size + 2:]
+        body, data = body + data[:size], data[size + 2 :]
 
 
 def parse_response(data, method="GET", ended=False):

@@ -8,11 +8,61 @@ import re
 
 MARKER = "Managed by prodready.django"
 _FILE = re.compile(r"^# configuration file (/.*):$", re.MULTILINE)
-_TOKEN = re.compile(r'''\s+|\#[^\n]*|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([;{}])|((?:\$\{[^}]*\}|\\.|[^\s;{}"'\\])(?:\$\{[^}]*\}|\\.|[^\s;{}\\])*)''', re.DOTALL)
+_TOKEN = re.compile(
+    r"""\s+|\#[^\n]*|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([;{}])|((?:\$\{[^}]*\}|\\.|[^\s;{}"'\\])(?:\$\{[^}]*\}|\\.|[^\s;{}\\])*)""", re.DOTALL
+)
 
 #: Directives a judgement may want to see. Others may carry secrets, and none of them is needed.
 _SHOWN = frozenset(
-    ["http", "server", "location", "if", "limit_except", "upstream", "map", "listen", "server_name", "root", "alias", "index", "autoindex", "return", "rewrite", "set", "proxy_pass", "proxy_set_header", "proxy_hide_header", "fastcgi_pass", "uwsgi_pass", "add_header", "try_files", "internal", "include", "error_page", "worker_connections", "worker_rlimit_nofile", "worker_processes", "server_tokens", "access_log", "log_format", "user", "events", "http2", "ssl_certificate", "ssl_reject_handshake", "ssl_protocols", "client_max_body_size", "gzip", "gzip_types", "resolver", "default_type", "types_hash_max_size", "valid_referers", "ssl_stapling", "proxy_redirect"]
+    [
+        "http",
+        "server",
+        "location",
+        "if",
+        "limit_except",
+        "upstream",
+        "map",
+        "listen",
+        "server_name",
+        "root",
+        "alias",
+        "index",
+        "autoindex",
+        "return",
+        "rewrite",
+        "set",
+        "proxy_pass",
+        "proxy_set_header",
+        "proxy_hide_header",
+        "fastcgi_pass",
+        "uwsgi_pass",
+        "add_header",
+        "try_files",
+        "internal",
+        "include",
+        "error_page",
+        "worker_connections",
+        "worker_rlimit_nofile",
+        "worker_processes",
+        "server_tokens",
+        "access_log",
+        "log_format",
+        "user",
+        "events",
+        "http2",
+        "ssl_certificate",
+        "ssl_reject_handshake",
+        "ssl_protocols",
+        "client_max_body_size",
+        "gzip",
+        "gzip_types",
+        "resolver",
+        "default_type",
+        "types_hash_max_size",
+        "valid_referers",
+        "ssl_stapling",
+        "proxy_redirect",
+    ]
 )
 #: Blocks whose inside says nothing, but takes room.
 _OPAQUE = frozenset(("types", "geo", "charset_map"))
@@ -46,7 +96,7 @@ def split_files(dump):
     """`nginx -T`: {path: text}, in the order nginx read them."""
     marks = list(_FILE.finditer(dump))
     ends = [mark.start() for mark in marks[1:]] + [len(dump)]
-    return {mark.group(1): dump[mark.end():end].strip("\n") for mark, end in zip(marks, ends)}
+    return {mark.group(1): dump[mark.end() : end].strip("\n") for mark, end in zip(marks, ends)}
 
 
 def _tokens(text):
@@ -54,7 +104,7 @@ def _tokens(text):
     while at < len(text):
         match = _TOKEN.match(text, at)
         if not match:
-            raise NginxSyntaxError("unexpected {0!r}".format(text[at:at + 20]))
+            raise NginxSyntaxError("unexpected {0!r}".format(text[at : at + 20]))
         at = match.end()
         double, single, mark, word = match.groups()
         if mark:
@@ -162,12 +212,12 @@ def _is_default_site(server):
 
 def facts(tree):
     """Single numbers and yes/no's."""
+
     def number(name):
         found = arguments(tree, name)
         return int(found[-1][0]) if found and found[-1][0].isdigit() else None
 
-    servers = [children for (name, _args, children), parents in walk(tree)
-               if name == "server" and children and parents and parents[-1][0] == "http"]
+    servers = [children for (name, _args, children), parents in walk(tree) if name == "server" and children and parents and parents[-1][0] == "http"]
     return {
         "worker_connections": number("worker_connections") or 512,
         "worker_rlimit_nofile": number("worker_rlimit_nofile"),

@@ -39,7 +39,7 @@ def plan(before, files, *, owned, unwanted, delivered=()):
     write = {path: text for path, text in wanted.items() if before.get(path) != text}
     stale = [path for path in before if path.startswith(owned + "/") and path not in wanted]
     gone = [path for path in unwanted if path in before and path not in wanted]
-    saved = {path[:-len(".before-prodready")] for path in before if path.endswith(".before-prodready")}
+    saved = {path[: -len(".before-prodready")] for path in before if path.endswith(".before-prodready")}
     keep = [path for path in write if path in before and MARKER not in before[path][:400] and path not in saved and path not in delivered]
     return Plan(write=write, remove=sorted(set(stale + gone)), keep=keep)
 

@@ -68,12 +68,14 @@ class Daemon:
             real = os.path.realpath(path)
             with open(real, "rb") as handle:
                 digest = hashlib.md5(handle.read()).hexdigest()  # dpkg's own kind of digest, not a security measure
-            found.append({
-                "path": path,
-                "changed": round(_changed(real), 3),
-                "origin": _nginx.origin(text, digest, known, real),
-                "sites": _nginx.has_servers(text) if path != next(iter(texts)) else False,
-            })
+            found.append(
+                {
+                    "path": path,
+                    "changed": round(_changed(real), 3),
+                    "origin": _nginx.origin(text, digest, known, real),
+                    "sites": _nginx.has_servers(text) if path != next(iter(texts)) else False,
+                }
+            )
         return found
 
     def processes(self):
@@ -84,11 +86,7 @@ class Daemon:
         master = _from_pid_file(self._pid_file(), masters)
         if master is None:
             raise ObservationError("no nginx master process is running")
-        workers = [
-            _process(pid, title)
-            for pid, title in titles.items()
-            if title.startswith("nginx: worker process") and _parent(pid) == master
-        ]
+        workers = [_process(pid, title) for pid, title in titles.items() if title.startswith("nginx: worker process") and _parent(pid) == master]
         return {"master": _process(master, ""), "workers": workers}
 
     def _pid_file(self):

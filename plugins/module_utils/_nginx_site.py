@@ -27,8 +27,17 @@ from ansible_collections.prodready.django.plugins.module_utils._observe import O
 HEADERS = ("strict-transport-security", "x-content-type-options", "x-frame-options", "referrer-policy", "server", "x-powered-by")
 HASHED = re.compile(r"[.-][0-9a-f]{8,}\.[a-z0-9]+$")
 COMBINED = re.compile(r'(\S+) - \S+ \[[^]]+\] "[^"]*" (\d{3}) \d+ "[^"]*" "[^"]*"\s*$')
-TYPES = {".css": "style sheet", ".js": "script", ".mjs": "script", ".png": "image", ".jpg": "image", ".jpeg": "image",
-         ".webp": "image", ".gif": "image", ".avif": "image"}
+TYPES = {
+    ".css": "style sheet",
+    ".js": "script",
+    ".mjs": "script",
+    ".png": "image",
+    ".jpg": "image",
+    ".jpeg": "image",
+    ".webp": "image",
+    ".gif": "image",
+    ".avif": "image",
+}
 UNKNOWN = "unknown.invalid"
 FAILURES = (OSError, HttpError, _http2.Http2Error, ValueError)
 
@@ -248,13 +257,23 @@ class Site:
         if not self._assets:
             raise ObservationError(
                 "no style sheet, script or image is linked from {0}{1}".format(
-                    ", ".join(self._p["pages"]), " ({0})".format("; ".join(problems)) if problems else ""))
+                    ", ".join(self._p["pages"]), " ({0})".format("; ".join(problems)) if problems else ""
+                )
+            )
         return self._assets
 
     def _fetch(self, link):
         path = link.split("?")[0]
-        entry = {"path": link, "kind": TYPES.get(os.path.splitext(path)[1].lower(), "other"), "hashed": bool(HASHED.search(path)),
-                 "static": path.startswith(self._p["static_url"]), "status": None, "type": "", "size": 0, "problem": ""}
+        entry = {
+            "path": link,
+            "kind": TYPES.get(os.path.splitext(path)[1].lower(), "other"),
+            "hashed": bool(HASHED.search(path)),
+            "static": path.startswith(self._p["static_url"]),
+            "status": None,
+            "type": "",
+            "size": 0,
+            "problem": "",
+        }
         try:
             answer = self.get(link)
             entry.update(status=answer.status, type=answer.first("content-type"), size=len(answer.body))
@@ -281,9 +300,14 @@ class Site:
         tagged = "{0}{1}prodready={2}".format(entry["path"], "&" if "?" in entry["path"] else "?", token)
         self.get(tagged, [("X-Request-ID", token)])
         return {
-            "path": entry["path"], "hashed": entry["hashed"], "status": answer.status, "etag": etag,
-            "cache_control": answer.first("cache-control"), "type": answer.first("content-type"),
-            "revalidated": again.status if again else None, "log": self._log_line(token),
+            "path": entry["path"],
+            "hashed": entry["hashed"],
+            "status": answer.status,
+            "etag": etag,
+            "cache_control": answer.first("cache-control"),
+            "type": answer.first("content-type"),
+            "revalidated": again.status if again else None,
+            "log": self._log_line(token),
         }
 
     def gzip(self):
@@ -300,8 +324,11 @@ class Site:
         plain = self.get(path, [("Accept-Encoding", "identity")])
         packed = self.get(path, [("Accept-Encoding", "gzip")])
         return {
-            "path": path, "size": plain.encoded_size, "plain_encoding": plain.first("content-encoding") or "none",
-            "gzip_size": packed.encoded_size, "gzip_encoding": packed.first("content-encoding") or "none",
+            "path": path,
+            "size": plain.encoded_size,
+            "plain_encoding": plain.first("content-encoding") or "none",
+            "gzip_size": packed.encoded_size,
+            "gzip_encoding": packed.first("content-encoding") or "none",
         }
 
     def traversal(self):
@@ -313,16 +340,26 @@ class Site:
             if not prefix.startswith("/") or prefix == "/":
                 continue
             bare = prefix.rstrip("/")
-            paths = [bare + "../", bare + "../.env", bare + "../manage.py", bare + "../.git/HEAD", bare + "/../../../../../../etc/passwd",
-                     bare + "/..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd", bare + "/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd"]
+            paths = [
+                bare + "../",
+                bare + "../.env",
+                bare + "../manage.py",
+                bare + "../.git/HEAD",
+                bare + "/../../../../../../etc/passwd",
+                bare + "/..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+                bare + "/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+            ]
             if asset.startswith(prefix):  # round trip through the directory above: only a climb can answer it
-                paths += ["{0}../{1}/{2}".format(bare, bare.rsplit("/", 1)[-1], asset[len(prefix):])]
+                paths += ["{0}../{1}/{2}".format(bare, bare.rsplit("/", 1)[-1], asset[len(prefix) :])]
             for path in paths:
                 entry = {"path": path, "status": None, "type": "", "outcome": ""}
                 try:
                     answer = self.get(path)
-                    entry.update(status=answer.status, type=answer.first("content-type"),
-                                 passwd=b"root:" in answer.body[:4096] and b":/root" in answer.body[:4096])
+                    entry.update(
+                        status=answer.status,
+                        type=answer.first("content-type"),
+                        passwd=b"root:" in answer.body[:4096] and b":/root" in answer.body[:4096],
+                    )
                 except FAILURES as error:
                     entry["outcome"] = reason(error)
                 found["tries"].append(entry)
@@ -334,11 +371,13 @@ class Site:
         """The protecting headers on one answer of each kind; every value, so that a repetition shows."""
         unknown = "prodready-{0}".format(self._nonce)
         kinds: list = [
-            ("page", "GET", self._p["home_path"], ()), ("page not found", "GET", "/" + unknown, ()),
+            ("page", "GET", self._p["home_path"], ()),
+            ("page not found", "GET", "/" + unknown, ()),
             ("static not found", "GET", self._p["static_url"] + unknown, ()),
             ("media not found", "GET", self._p["media_url"] + unknown, ()),
             ("too large", "POST", "/", (("Content-Length", str(1 << 50)), ("Content-Type", "application/octet-stream"))),
-            ("bad request", "GET", "/%zz", ()), ("method refused", "TRACE", "/", ()),
+            ("bad request", "GET", "/%zz", ()),
+            ("method refused", "TRACE", "/", ()),
         ]
         kinds += [("redirect of the application", "GET", path, ()) for path in self._p["redirect_paths"][:1]]
         kinds += [("media", "GET", path, ()) for path in self._p["media_paths"][:1]]
@@ -370,9 +409,16 @@ class Site:
         token = uuid.uuid4().hex
         path = "/prodready-{0}".format(token)
         plain, forged, source = self.get(path), None, None
-        made_up = [("X-Forwarded-For", "203.0.113.66"), ("X-Real-IP", "203.0.113.66"), ("X-Forwarded-Proto", "http"),
-                   ("X-Forwarded-Host", "evil.invalid"), ("X-Forwarded-Port", "1"), ("Forwarded", "for=203.0.113.66;proto=http;host=evil.invalid"),
-                   ("X-Request-ID", token), ("User-Agent", "prodready-probe/{0}".format(token))]
+        made_up = [
+            ("X-Forwarded-For", "203.0.113.66"),
+            ("X-Real-IP", "203.0.113.66"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "evil.invalid"),
+            ("X-Forwarded-Port", "1"),
+            ("Forwarded", "for=203.0.113.66;proto=http;host=evil.invalid"),
+            ("X-Request-ID", token),
+            ("User-Agent", "prodready-probe/{0}".format(token)),
+        ]
         endpoint = self._endpoint()
         sock = endpoint.open()
         try:
@@ -382,9 +428,15 @@ class Site:
         forged = endpoint.request("GET", path, self._canonical, made_up)
         return {
             "plain": {"status": plain.status, "location": plain.first("location")},
-            "forged": {"status": forged.status, "location": forged.first("location"),
-                       "evil": b"evil.invalid" in forged.body or b"203.0.113.66" in forged.body},
-            "source": source, "log": self._log_line(token), "request_id": forged.first("x-request-id"), "sent_request_id": token,
+            "forged": {
+                "status": forged.status,
+                "location": forged.first("location"),
+                "evil": b"evil.invalid" in forged.body or b"203.0.113.66" in forged.body,
+            },
+            "source": source,
+            "log": self._log_line(token),
+            "request_id": forged.first("x-request-id"),
+            "sent_request_id": token,
         }
 
     def _log_line(self, token, patience=2.0):

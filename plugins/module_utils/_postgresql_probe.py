@@ -204,7 +204,7 @@ def observe_files(paths):
 
 def observe_copies(pairs):
     """Whether files are still copies of others, and who may read them; neither content nor hash of a key leaves the host."""
-    found = {}
+    found: dict[str, dict[str, object]] = {}
     for source, target in pairs:
         one, other = Path(source), Path(target)
         if not one.exists() or not other.exists():

@@ -13,13 +13,26 @@ import re
 from datetime import datetime, timezone
 
 _NAMES = {
-    "1.2.840.113549.1.1.5": "sha1-rsa", "1.2.840.113549.1.1.11": "sha256-rsa", "1.2.840.113549.1.1.12": "sha384-rsa",
-    "1.2.840.113549.1.1.13": "sha512-rsa", "1.2.840.113549.1.1.10": "rsa-pss", "1.2.840.113549.1.1.4": "md5-rsa",
-    "1.2.840.10045.4.1": "sha1-ecdsa", "1.2.840.10045.4.3.2": "sha256-ecdsa", "1.2.840.10045.4.3.3": "sha384-ecdsa",
-    "1.2.840.10045.4.3.4": "sha512-ecdsa", "1.3.101.112": "ed25519", "1.3.101.113": "ed448",
-    "1.2.840.113549.1.1.1": "rsa", "1.2.840.10045.2.1": "ec",
-    "1.2.840.10045.3.1.7": "P-256", "1.3.132.0.34": "P-384", "1.3.132.0.35": "P-521", "1.3.132.0.10": "secp256k1",
-    "1.3.132.0.33": "P-224", "1.2.840.10045.3.1.1": "P-192",
+    "1.2.840.113549.1.1.5": "sha1-rsa",
+    "1.2.840.113549.1.1.11": "sha256-rsa",
+    "1.2.840.113549.1.1.12": "sha384-rsa",
+    "1.2.840.113549.1.1.13": "sha512-rsa",
+    "1.2.840.113549.1.1.10": "rsa-pss",
+    "1.2.840.113549.1.1.4": "md5-rsa",
+    "1.2.840.10045.4.1": "sha1-ecdsa",
+    "1.2.840.10045.4.3.2": "sha256-ecdsa",
+    "1.2.840.10045.4.3.3": "sha384-ecdsa",
+    "1.2.840.10045.4.3.4": "sha512-ecdsa",
+    "1.3.101.112": "ed25519",
+    "1.3.101.113": "ed448",
+    "1.2.840.113549.1.1.1": "rsa",
+    "1.2.840.10045.2.1": "ec",
+    "1.2.840.10045.3.1.7": "P-256",
+    "1.3.132.0.34": "P-384",
+    "1.3.132.0.35": "P-521",
+    "1.3.132.0.10": "secp256k1",
+    "1.3.132.0.33": "P-224",
+    "1.2.840.10045.3.1.1": "P-192",
 }
 _SAN, _CONSTRAINTS, _COMMON_NAME = "2.5.29.17", "2.5.29.19", "2.5.4.3"
 _PEM = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
@@ -40,12 +53,12 @@ def _read(data, at=0):
         tag, size, at = data[at], data[at + 1], at + 2
         if size & 0x80:
             count = size & 0x7F
-            size, at = int.from_bytes(data[at:at + count], "big"), at + count
+            size, at = int.from_bytes(data[at : at + count], "big"), at + count
     except IndexError:
         raise CertificateError("the certificate is cut off") from None
     if at + size > len(data):
         raise CertificateError("the certificate is cut off")
-    return tag, data[at:at + size], at + size
+    return tag, data[at : at + size], at + size
 
 
 def _parts(data):

@@ -105,8 +105,9 @@ def run_all(project, commands, variables, lock):
         done.append({"command": " ".join(words), "rc": rc, "output": (out + err).strip().splitlines()[-40:]})
         if rc != 0:
             raise RunError(
-                "`{}` ended with {}: {}. Expected: it succeeds in {}; the current release is untouched. "
-                "Correct the project, then run again".format(" ".join(words), rc, last_line(err or out), project.directory)
+                "`{}` ended with {}: {}. Expected: it succeeds in {}; the current release is untouched. Correct the project, then run again".format(
+                    " ".join(words), rc, last_line(err or out), project.directory
+                )
             )
     return done
 

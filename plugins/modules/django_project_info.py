@@ -126,10 +126,7 @@ SENTENCES = {
         "installed apps import in {directory}. Correct the project, or django_app_settings_module, django_app_environment "
         "or django_app_secrets.environment"
     ),
-    "check": (
-        "`check --deploy` of the project could not run: {error}. Expected: no error while the URLs and apps are loaded. "
-        "Correct the project"
-    ),
+    "check": ("`check --deploy` of the project could not run: {error}. Expected: no error while the URLs and apps are loaded. Correct the project"),
     "database": (
         "The project cannot use its database as its own role: {error}. Expected: a connection and the right to read its "
         "tables. Run the postgresql role first, or correct django_app_database and "

@@ -161,10 +161,13 @@ def main():
     before = _nginx_config.read(directory, list(module.params["files"]) + module.params["unwanted"], module.params["owned"])
     untouched = [path for path in before if _nginx_config.is_untouched(directory, path, digests)]
     plan = _nginx_config.plan(
-        before, module.params["files"], owned=module.params["owned"],
-        unwanted=[path for path in module.params["unwanted"] if path in untouched], delivered=untouched)
-    result = {"changed": plan.changed, "written": sorted(plan.write), "removed": plan.remove, "messages": [],
-              "diff": plan.diff(before, directory)}
+        before,
+        module.params["files"],
+        owned=module.params["owned"],
+        unwanted=[path for path in module.params["unwanted"] if path in untouched],
+        delivered=untouched,
+    )
+    result = {"changed": plan.changed, "written": sorted(plan.write), "removed": plan.remove, "messages": [], "diff": plan.diff(before, directory)}
     if not plan.changed:
         module.exit_json(**result)
     try:

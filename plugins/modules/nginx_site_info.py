@@ -123,8 +123,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prodready.django.plugins.module_utils._nginx_site import Site
 from ansible_collections.prodready.django.plugins.module_utils._observe import Observer
 
-NAMES = ("listeners", "http2", "tls", "certificate", "redirects", "strangers", "assets", "static", "gzip", "traversal",
-         "headers", "forwarding")
+NAMES = ("listeners", "http2", "tls", "certificate", "redirects", "strangers", "assets", "static", "gzip", "traversal", "headers", "forwarding")
 
 
 def look(params):

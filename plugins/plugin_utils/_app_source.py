@@ -36,7 +36,5 @@ def plan_of(source: Source, args: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     """What to install from, and where that contradicts what the role brings."""
     project_path = str(args["source"].get("project_path") or ".")
     plan = detect(source, option=args["requirements"], project_path=project_path, require_hashes=args["require_hashes"])
-    sentences = contradictions(
-        plan, pins(plan, source), gunicorn=args["gunicorn_version"], psycopg=args["psycopg_version"]
-    )
+    sentences = contradictions(plan, pins(plan, source), gunicorn=args["gunicorn_version"], psycopg=args["psycopg_version"])
     return plan, sentences

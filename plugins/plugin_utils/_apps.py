@@ -21,6 +21,8 @@ CONTRACT_DEFAULTS: dict[str, Any] = {
     "login_path": None,
     "admin_path": "/admin/",
     "cors_origins": [],
+    "cors_path": None,
+    "jwt_path": None,
     "hot_queries": [],
     "text_search_config": None,
 }

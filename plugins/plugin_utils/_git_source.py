@@ -51,8 +51,7 @@ def pick(listing: str, version: str, repository: str) -> str:
     near = get_close_matches(version, names, n=3, cutoff=0.4) or sorted(names)[:5]
     there = f"it has {', '.join(near)}" if near else "it has no branches and tags"
     raise ChecklistError(
-        f"the git ref '{version}' does not exist in {repository}; expected a branch, a tag or a full commit id ({there}). "
-        + _WHERE.format("version")
+        f"the git ref '{version}' does not exist in {repository}; expected a branch, a tag or a full commit id ({there}). " + _WHERE.format("version")
     )
 
 
@@ -156,8 +155,7 @@ class Repository:
                 break
         else:
             raise ChecklistError(
-                f"the git ref '{commit}' does not exist in {self.url}; expected a branch, a tag or a full commit id. "
-                + _WHERE.format("version")
+                f"the git ref '{commit}' does not exist in {self.url}; expected a branch, a tag or a full commit id. " + _WHERE.format("version")
             )
         self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
         return read_archive(str(self._work / "source.tar"), patterns)

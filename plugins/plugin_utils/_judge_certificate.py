@@ -100,6 +100,5 @@ def renewal_rehearsed(value: Any, context: Context) -> Verdict:
 
 
 JUDGEMENTS = {
-    function.__name__: function
-    for function in (chain, names, not_expiring, served_is_current, key_mode, renewal_scheduled, renewal_rehearsed)
+    function.__name__: function for function in (chain, names, not_expiring, served_is_current, key_mode, renewal_scheduled, renewal_rehearsed)
 }

@@ -16,8 +16,7 @@ SLOW = 1.0
 #: Mozilla's intermediate profile, guidelines 6.0. What is in `MODERN` alone is stricter and welcome.
 MODERN = frozenset(("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"))
 INTERMEDIATE = MODERN | frozenset(
-    f"ECDHE-{kind}-{cipher}" for kind in ("ECDSA", "RSA")
-    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    f"ECDHE-{kind}-{cipher}" for kind in ("ECDSA", "RSA") for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
 )
 PROFILE_GROUPS = frozenset(("X25519MLKEM768", "X25519", "prime256v1", "secp384r1"))
 #: Not in the profile, and no weaker than what is.
@@ -291,24 +290,47 @@ def log_fields(value: Any, context: Context) -> Verdict:
     if problem:
         return unknown(problem, None, expected)
     fields = value["log"]["fields"]
-    wanted = {"status": ("status",), "request time": ("request_time",), "upstream time": ("upstream_time", "upstream_response_time"),
-              "client": ("remote_addr", "client_ip")}
+    wanted = {
+        "status": ("status",),
+        "request time": ("request_time",),
+        "upstream time": ("upstream_time", "upstream_response_time"),
+        "client": ("remote_addr", "client_ip"),
+    }
     found = {title: next((fields[name] for name in names if name in fields), None) for title, names in wanted.items()}
     missing = [title for title, content in found.items() if content is None]
     if missing:
         return failed(f"the line has no {', '.join(missing)}", found, expected)
     if str(found["status"]) != str(value["forged"]["status"]) or found["client"] != value["source"]:
-        return failed(f"the line says {found['status']} for {found['client']}; it was {value['forged']['status']} for {value['source']}",
-                      found, expected)
+        return failed(
+            f"the line says {found['status']} for {found['client']}; it was {value['forged']['status']} for {value['source']}", found, expected
+        )
     return passed(found, expected)
 
 
 JUDGEMENTS = {
     function.__name__: function
     for function in (
-        answers_ipv4, answers_ipv6, verified_https, http2_request, tls_protocols, tls_ciphers, tls_key_exchange, tls_certificate_key,
-        redirect_same_address, redirect_ipv6, redirect_no_loop, strangers, traversal, static_cached_long, static_bypasses_app,
-        gzip_compressed, gzip_image, assets_load, forged_headers, request_logged, log_fields,
+        answers_ipv4,
+        answers_ipv6,
+        verified_https,
+        http2_request,
+        tls_protocols,
+        tls_ciphers,
+        tls_key_exchange,
+        tls_certificate_key,
+        redirect_same_address,
+        redirect_ipv6,
+        redirect_no_loop,
+        strangers,
+        traversal,
+        static_cached_long,
+        static_bypasses_app,
+        gzip_compressed,
+        gzip_image,
+        assets_load,
+        forged_headers,
+        request_logged,
+        log_fields,
     )
 }
 JUDGEMENTS.update(CONFIG_JUDGEMENTS)

@@ -58,8 +58,10 @@ def open_files(value: Any, context: Context) -> Verdict:
     if not value["workers"]:
         return unknown("no worker is running", None, expected)
     limits = [worker["open_files"] for worker in value["workers"]]
-    shown = {"open_files": min((limit for limit in limits if limit is not None), default="unlimited"),
-             "worker_connections": config["worker_connections"]}
+    shown = {
+        "open_files": min((limit for limit in limits if limit is not None), default="unlimited"),
+        "worker_connections": config["worker_connections"],
+    }
     if any(limit is not None and limit < 2 * config["worker_connections"] for limit in limits):
         return failed(f"{shown['open_files']} files for {shown['worker_connections']} connections", shown, expected)
     return passed(shown, expected)
@@ -130,7 +132,14 @@ def forwards_overwritten(value: Any, context: Context) -> Verdict:
 CONFIG_JUDGEMENTS = {
     function.__name__: function
     for function in (
-        silent_test, static_analysis, in_effect, unprivileged_workers, open_files, forwards_scheme, forwards_client_ip, forwards_host,
+        silent_test,
+        static_analysis,
+        in_effect,
+        unprivileged_workers,
+        open_files,
+        forwards_scheme,
+        forwards_client_ip,
+        forwards_host,
         forwards_overwritten,
     )
 }

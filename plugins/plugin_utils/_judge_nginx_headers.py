@@ -98,6 +98,4 @@ def headers_static_and_media(value: Any, context: Context) -> Verdict:
     return _judge(value, context, {"static": (200,), "static not found": (), "media": (200,), "media not found": ()})
 
 
-HEADER_JUDGEMENTS = {
-    function.__name__: function for function in (headers_pages, headers_redirects, headers_errors, headers_static_and_media)
-}
+HEADER_JUDGEMENTS = {function.__name__: function for function in (headers_pages, headers_redirects, headers_errors, headers_static_and_media)}

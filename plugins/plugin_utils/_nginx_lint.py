@@ -16,8 +16,15 @@ Directive = Sequence[Any]  # [name, [arguments], [children] or None]
 
 #: Response headers that protect; losing one of them in a block is medium, losing another is not reported.
 PROTECTING = frozenset(
-    ("strict-transport-security", "x-frame-options", "x-content-type-options", "content-security-policy", "referrer-policy",
-     "cross-origin-opener-policy", "permissions-policy")
+    (
+        "strict-transport-security",
+        "x-frame-options",
+        "x-content-type-options",
+        "content-security-policy",
+        "referrer-policy",
+        "cross-origin-opener-policy",
+        "permissions-policy",
+    )
 )
 _SPLITTING = re.compile(r"\$(\{?)(uri|document_uri)\b")
 _FROM_CLIENT = re.compile(r"\$\{?(arg_\w+|args|query_string|http_\w+|cookie_\w+|uri|document_uri|request_uri|host|[1-9])\b")

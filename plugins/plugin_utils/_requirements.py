@@ -64,9 +64,7 @@ def _locked(source: Source, directory: str) -> Plan:
 
 def _found(source: Source, project_path: str, require_hashes: bool) -> Plan:
     for directory in dict.fromkeys((posixpath.normpath(project_path), ".")):
-        lock, pyproject, listing = (
-            posixpath.normpath(posixpath.join(directory, name)) for name in ("uv.lock", "pyproject.toml", "requirements.txt")
-        )
+        lock, pyproject, listing = (posixpath.normpath(posixpath.join(directory, name)) for name in ("uv.lock", "pyproject.toml", "requirements.txt"))
         locked = source.has(lock) and source.has(pyproject)
         # Beside a lock, a list without hashes is there for other readers.
         if source.has(listing) and not (locked and require_hashes and without_hashes(source.text(listing))):

@@ -88,7 +88,12 @@ def test_secret_variables_are_judged_like_the_others():
 
 
 def test_no_sentence_quotes_a_secret():
-    secrets = {"secret_key": "abcabcabc", "secret_key_fallbacks": ["xyzxyz,xyz"], "database_owner_password": "hunter2", "database_app_password": "hunter3"}
+    secrets = {
+        "secret_key": "abcabcabc",
+        "secret_key_fallbacks": ["xyzxyz,xyz"],
+        "database_owner_password": "hunter2",
+        "database_app_password": "hunter3",
+    }
     text = " ".join(objections({**GOOD, "secrets": secrets}))
     assert not [word for word in ("abcabcabc", "xyzxyz", "hunter") if word in text]
 

@@ -69,8 +69,10 @@ def test_the_openssl_that_counts_is_the_one_it_runs_with(text, expected):
     ("text", "expected"),
     [
         ("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: configuration file x test is successful\n", []),
-        ("2026/11/23 [warn] 1#1: conflicting server name\nnginx: configuration file x test is successful\n",
-         ["2026/11/23 [warn] 1#1: conflicting server name"]),
+        (
+            "2026/11/23 [warn] 1#1: conflicting server name\nnginx: configuration file x test is successful\n",
+            ["2026/11/23 [warn] 1#1: conflicting server name"],
+        ),
     ],
 )
 def test_only_the_two_sentences_of_success_are_silence(text, expected):
@@ -82,7 +84,11 @@ def test_includes_are_replaced_by_what_they_brought_in():
     assert list(files) == ["/etc/nginx/nginx.conf", "/etc/nginx/mime.types", "/etc/nginx/sites/shop.conf"]
     tree = _nginx.merged(files, "/etc/nginx/nginx.conf")
     assert _nginx.facts(tree) == {
-        "worker_connections": 2048, "worker_rlimit_nofile": 8192, "servers": 1, "default_site": False, "server_names": ["shop.example.org"],
+        "worker_connections": 2048,
+        "worker_rlimit_nofile": 8192,
+        "servers": 1,
+        "default_site": False,
+        "server_names": ["shop.example.org"],
     }
     assert _nginx.certificate_files(tree) == ["/etc/tls/shop.pem"]
     assert ["~*", r"\.(png|css){1,2}$"] in _nginx.arguments(tree, "location")
@@ -136,8 +142,11 @@ MANAGED = "# Managed by prodready.django: x\n"
         ({"nginx.conf": "user me;\n", "prodready/a.conf": "a\n"}, (), (["nginx.conf"], [], ["nginx.conf"])),
         ({"nginx.conf": "user me;\n", "prodready/a.conf": "a\n"}, ("nginx.conf",), (["nginx.conf"], [], [])),
         ({"nginx.conf": "user me;\n", "nginx.conf.before-prodready": "x", "prodready/a.conf": "a\n"}, (), (["nginx.conf"], [], [])),
-        ({"nginx.conf": MANAGED + "new\n", "prodready/a.conf": "a\n", "prodready/old.conf": "o\n", "sites-enabled/default": "d"}, (),
-         ([], ["prodready/old.conf", "sites-enabled/default"], [])),
+        (
+            {"nginx.conf": MANAGED + "new\n", "prodready/a.conf": "a\n", "prodready/old.conf": "o\n", "sites-enabled/default": "d"},
+            (),
+            ([], ["prodready/old.conf", "sites-enabled/default"], []),
+        ),
     ],
 )
 def test_what_is_not_ours_is_kept_and_what_is_stale_goes(before, delivered, expected):

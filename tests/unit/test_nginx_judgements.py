@@ -68,18 +68,24 @@ def row(check_id, observation, path, value, status="fail", words=""):
 
 def replaced(name, old, new):
     """Change a directive anywhere in the configuration's outline."""
+
     def inside(tree):
         return [
-            [directive[0], [arg.replace(old, new) for arg in directive[1]] if directive[0] == name else directive[1],
-             inside(directive[2]) if directive[2] is not None else None]
+            [
+                directive[0],
+                [arg.replace(old, new) for arg in directive[1]] if directive[0] == name else directive[1],
+                inside(directive[2]) if directive[2] is not None else None,
+            ]
             for directive in tree
         ]
+
     return inside
 
 
 def header(kind, name, values):
     def change(entries):
         return [{**e, "headers": {**e["headers"], name: values}} if e["kind"] == kind else e for e in entries]
+
     return change
 
 
@@ -163,7 +169,7 @@ LATE = "2026-12-15T00:00:00+00:00"
         row("nginx.headers_pages", "headers", [], header("page", "referrer-policy", ["unsafe-url"]), words="unsafe-url"),
         row("nginx.headers_pages", "headers", [], header("page", "referrer-policy", ["no-referrer, strict-origin"]), "pass"),
         row("nginx.headers_pages", "headers", [], header("page", "strict-transport-security", ["max-age=1"]), words="lasts 1 s"),
-        row("nginx.headers_pages", "headers", [], header("page", "strict-transport-security", ["includeSubDomains; max-age=\"400\""]), "pass"),
+        row("nginx.headers_pages", "headers", [], header("page", "strict-transport-security", ['includeSubDomains; max-age="400"']), "pass"),
         row("nginx.headers_redirects", "headers", [], kinds("redirect of the application", status=200), "error", "redirect_paths"),
         row("nginx.headers_redirects", "headers", [], header("redirect of the application", "x-content-type-options", [])),
         row("nginx.headers_errors", "headers", [], header("too large", "strict-transport-security", [])),

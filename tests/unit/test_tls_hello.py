@@ -24,16 +24,23 @@ def make(folder, name="leaf", *, domains=("shop.example.org",), key=None, issuer
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer["subject"] if issuer else subject).public_key(key.public_key())
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer["subject"] if issuer else subject)
+        .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW + datetime.timedelta(days=begins)).not_valid_after(NOW + datetime.timedelta(days=ends))
+        .not_valid_before(NOW + datetime.timedelta(days=begins))
+        .not_valid_after(NOW + datetime.timedelta(days=ends))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if domains and not ca:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(domain) for domain in domains]), critical=False)
     if ca:
-        usage = dict.fromkeys(["digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"], False)
+        usage = dict.fromkeys(
+            ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"],
+            False,
+        )
         builder = builder.add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
     if issuer:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer["key"].public_key())
@@ -41,8 +48,7 @@ def make(folder, name="leaf", *, domains=("shop.example.org",), key=None, issuer
     certificate = builder.sign(issuer["key"] if issuer else key, hashes.SHA256())
     places = {"certificate": folder / f"{name}.pem", "key_file": folder / f"{name}.key"}
     places["certificate"].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    places["key_file"].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    places["key_file"].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return {"subject": subject, "key": key, "pem": str(places["certificate"]), "key_file": str(places["key_file"]), "x509": certificate}
 
 
