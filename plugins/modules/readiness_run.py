@@ -38,7 +38,9 @@ options:
     type: path
     default: reports
   profile:
-    description: Which windows of the checklist are due. V(auto) goes by the age of the newest deployment record; others are V(predeploy), V(h1), V(d1), V(d7), V(d30).
+    description:
+      - Which windows of the checklist are due. V(auto) goes by the age of the newest deployment record.
+      - Others are V(predeploy), V(h1), V(d1), V(d7), V(d30).
     type: str
     default: auto
   scope:

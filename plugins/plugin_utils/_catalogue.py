@@ -138,7 +138,7 @@ def _validate_check(check: Any, *, owner: str, where: str, facets: Mapping[str, 
     if not check["proves"]:
         errors.append(f"{where}: 'proves' names no facet")
     for claim in check["proves"]:
-        item, _, facet = str(claim).partition("#")
+        item, _sign, facet = str(claim).partition("#")
         if item not in facets:
             errors.append(f"{where}: proves the unknown item '{item}'")
         elif facet not in facets[item]:

@@ -20,7 +20,7 @@ _EMAIL = re.compile(r"^([^@\s]+)@[^@\s]+\.[^@\s]+$")
 def read_source(text: str) -> dict[str, str]:
     """A git address (with `#ref`), an archive, or a directory."""
     if re.match(r"^(https?|ssh|git)://|^[\w.-]+@[\w.-]+:", text):
-        repository, _, version = text.partition("#")
+        repository, _sign, version = text.partition("#")
         return {"type": "git", "repository": repository, "version": version or "main"}
     if re.search(r"\.(tar(\.\w+)?|tgz|zip)$", text):
         return {"type": "archive", "path": text}

@@ -70,7 +70,7 @@ def _facts(run: Mapping[str, Any], schema_version: Any) -> Html:
 def _hero(readiness: Mapping[str, Any]) -> tuple[Html, str]:
     verdict, run = readiness["verdict"], readiness["run"]
     total = sum(verdict["counts_all"].values())
-    word, _, rest = verdict["line"].partition(": ")
+    word, _colon, rest = verdict["line"].partition(": ")
     required, rules = bar_of("bar-required", f"{verdict['required']} required in this run", verdict["counts"])
     everything = None
     if verdict["required"] != total:

@@ -46,9 +46,8 @@ def render(readiness: Mapping[str, Any]) -> str:
                 detail = "\n".join(result_sentence(result) for result in results if result["status"] not in GREEN)
                 body = f"<{element} message={_attribute(message)}>{escape(_FORBIDDEN.sub('�', detail))}</{element}>"
             seconds = sum(result["seconds"] for result in results)
-            cases.append(
-                f'  <testcase classname={_attribute(group["title"])} name={_attribute(str(item["number"]) + " " + item["title"])} time="{seconds:.3f}">{body}</testcase>'
-            )
+            name = _attribute(f"{item['number']} {item['title']}")
+            cases.append(f'  <testcase classname={_attribute(group["title"])} name={name} time="{seconds:.3f}">{body}</testcase>')
         suites.append(
             f' <testsuite name={_attribute(group["title"])} tests="{len(cases)}" failures="{counts["failure"]}" '
             f'errors="{counts["error"]}" skipped="{counts["skipped"]}">\n' + "\n".join(cases) + "\n </testsuite>"

@@ -82,16 +82,16 @@ def _markup(child: Child) -> str:
     return "".join(_markup(one) for one in child)
 
 
-def el(name: str, /, *children: Child, **attributes: str | bool | None) -> Html:
+def el(tag: str, /, *children: Child, **attributes: str | bool | None) -> Html:
     """One element. Children and values are escaped; `cls` stands for class, `data_x` for data-x, True for a bare attribute."""
-    parts = [name]
+    parts = [tag]
     for key, value in attributes.items():
         if value is None or value is False:
             continue
         said = "class" if key == "cls" else key.replace("_", "-")
         parts.append(said if value is True else f'{said}="{escape(visible(str(value)), quote=True)}"')
     opening = f"<{' '.join(parts)}>"
-    return Html(opening if name in _VOID else f"{opening}{_markup(children)}</{name}>")
+    return Html(opening if tag in _VOID else f"{opening}{_markup(children)}</{tag}>")
 
 
 def join(children: Iterable[Html | None], separator: str = "") -> Html:
@@ -186,9 +186,9 @@ def legend_of(counts: Mapping[str, int]) -> Html:
 def bar_of(anchor: str, label: str, counts: Mapping[str, int]) -> tuple[Html, str]:
     """A segmented bar with its denominators, and the style rules that give the segments their widths."""
     shown = [status for status in BAR if counts[status]]
-    bar = el("div", [el("i", cls=f"c-{status}") for status in shown], id=anchor, cls="bar", aria_hidden="true")
+    segments = el("div", [el("i", cls=f"c-{status}") for status in shown], id=anchor, cls="bar", aria_hidden="true")
     rules = "".join(f"#{anchor} i:nth-child({number}){{flex-grow:{counts[status]}}}" for number, status in enumerate(shown, 1))
-    return el("figure", el("figcaption", label), bar, legend_of(counts)), rules
+    return el("figure", el("figcaption", label), segments, legend_of(counts)), rules
 
 
 def account_of(result: Mapping[str, Any]) -> Html:
@@ -213,7 +213,8 @@ def footer(readiness: Mapping[str, Any]) -> Html:
         el("dl", meanings, cls="meanings"),
         el(
             "p",
-            "An item has the worst status of its facets. The run is green if and only if every item that scope and profile require is pass, waived or n/a. How a check knows: ",
+            "An item has the worst status of its facets. "
+            "The run is green if and only if every item that scope and profile require is pass, waived or n/a. How a check knows: ",
             how,
             ".",
         ),

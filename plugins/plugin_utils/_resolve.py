@@ -311,7 +311,9 @@ def _verdict(groups: list[dict[str, Any]], inputs: Inputs, waivers: list[dict[st
     extent = f"{len(required)} of {len(items)} items ({in_groups} group{'' if in_groups == 1 else 's'})"
     signed = sum(1 for item in required if item["status"] == "waived")
     if notes:
-        line = f"{'SCOPE RED' if scoped else 'NOT READY'}: provisioning failed on {', '.join(sorted({note['host'] for note in notes}))}; {len(red)} of {len(required)} required items are not green"
+        hosts = ", ".join(sorted({note["host"] for note in notes}))
+        word = "SCOPE RED" if scoped else "NOT READY"
+        line = f"{word}: provisioning failed on {hosts}; {len(red)} of {len(required)} required items are not green"
     elif scoped:
         line = f"SCOPE GREEN: {extent}" if good else f"SCOPE RED: {len(red)} of {len(required)} required items are not green ({extent})"
     elif good:

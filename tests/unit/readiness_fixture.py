@@ -119,7 +119,11 @@ STORIES: dict[str, dict[str, Any]] = {
     "error_monitoring.*#*": {"status": "pending", "reason": "5 of 24 hours were watched, all on track (until 2026-03-15T11:04:50Z)", "how": "history"},
     "technical_review.*#*": {"status": "unproven", "reason": "no signature of this report was found", "how": "attested"},
     "management_approval.*#*": {"status": "unproven", "reason": "no signature of this report was found", "how": "attested"},
-    "application_server.workers#count": {"observed": {"alive": 5, "configured": 5, "cores": 2, "pids": [811, 812, 813, 814, 815]}, "expected": "alive equals configured, 2 to 5", "how": "runtime"},
+    "application_server.workers#count": {
+        "observed": {"alive": 5, "configured": 5, "cores": 2, "pids": [811, 812, 813, 814, 815]},
+        "expected": "alive equals configured, 2 to 5",
+        "how": "runtime",
+    },
     "web_server.tls_optimal#ciphers": {
         "observed": {
             "accepted": [

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import pytest
@@ -47,10 +48,10 @@ def schema(**changes: Any) -> dict[str, Any]:
     return {**found, **changes}
 
 
-MADE = {"owner": "shop_owner", "encoding": "UTF8"}
+MADE = types.MappingProxyType({"owner": "shop_owner", "encoding": "UTF8"})
 
 
-def changes_outside(found: dict[str, Any], database: dict[str, Any] | None = MADE) -> list[planning.Fact]:
+def changes_outside(found: dict[str, Any], database: Any = MADE) -> list[planning.Fact]:
     return planning.plan(planning.cluster_facts(ENTRY, found, database))
 
 

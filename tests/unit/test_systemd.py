@@ -75,5 +75,7 @@ def test_a_unit_systemd_says_nothing_about_is_an_error():
 
 
 def test_names_of_the_units_own_variables_are_found():
-    run = lambda argv: (0, 'HOME=/var/lib/alpha "GREETING=hi there" TZ=UTC\n', "")  # noqa: E731
+    def run(argv):
+        return (0, 'HOME=/var/lib/alpha "GREETING=hi there" TZ=UTC\n', "")
+
     assert _systemd.unit_environment(run, "alpha.service") == ["GREETING", "HOME", "TZ"]
