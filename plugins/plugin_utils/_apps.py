@@ -156,21 +156,10 @@ def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def require_secret(secrets: Any, app: str, name: str) -> str:
-    """A secret of an app, or the sentence that says where it belongs."""
-    value: Any = (secrets or {}).get(app) if isinstance(secrets, Mapping) else None
-    for step in name.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    if not value:
-        raise ChecklistError(f"prodready_secrets.{app}.{name} is missing. It belongs into secrets.yml beside the inventory (see docs/inventory.md)")
-    return str(value)
-
-
 def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
-    """All secrets of one app, complete."""
-    for name in ("secret_key", "database_owner_password", "database_app_password"):
-        require_secret(secrets, app, name)
-    return dict(secrets[app])
+    """The secrets of one app as far as they are there; what is missing is said by the role that needs it."""
+    mine = secrets.get(app) if isinstance(secrets, Mapping) else None
+    return dict(mine) if isinstance(mine, Mapping) else {}
 
 
 def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -193,8 +182,8 @@ def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[d
     return [
         {
             **{key: value for key, value in database.items() if key != "hot_queries"},
-            "owner_password": require_secret(secrets, database["name"], "database_owner_password"),
-            "app_password": require_secret(secrets, database["name"], "database_app_password"),
+            "owner_password": app_secrets(secrets, database["name"]).get("database_owner_password") or "",
+            "app_password": app_secrets(secrets, database["name"]).get("database_app_password") or "",
         }
         for database in databases(apps)
     ]
