@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from testinfra.utils.ansible_runner import AnsibleRunner
 ROOT = Path(__file__).resolve().parents[3]
 RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 ITEMS = sorted(oracle.ORACLES, key=lambda item: (item in oracle.ROUGH, list(oracle.ORACLES).index(item)))
+TOOLS = "command -v curl openssl || DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends curl openssl"
 DECIDED: dict[str, bool | str] = {}
 
 
@@ -27,9 +29,11 @@ def apps() -> list[oracle.App]:
     planted = yaml.safe_load((Path(__file__).parents[1] / "secrets.yml").read_text())["prodready_secrets"]
     found = []
     for name in sorted(RUNNER.get_hosts()):
-        variables: dict[str, Any] = RUNNER.get_variables(name)
+        host, variables = RUNNER.get_host(name), dict[str, Any](RUNNER.get_variables(name))
+        # Only now: the oracle's tools are no part of what was verified.
+        assert host.run(TOOLS).rc == 0, f"curl and openssl cannot be installed on {name}"
         for app, options in variables["prodready_apps"].items():
-            found.append(oracle.App(RUNNER.get_host(name), name, app, options["domains"], planted[app]))
+            found.append(oracle.App(host, name, app, options["domains"], planted[app]))
     return found
 
 
@@ -51,6 +55,13 @@ def decide(item: str) -> list[tuple[oracle.App, tuple[bool | str, list[str]]]]:
 
 def test_every_host_has_its_apps():
     assert {(app.host_name, app.name) for app in apps()} == {("m12", "newsroom"), ("m12", "gazette"), ("m13", "newsroom")}
+
+
+def test_secrets_reach_the_process_unchanged():
+    for app in apps():
+        for name, value in {"SECRET_KEY": app.secrets["secret_key"], **app.secrets["environment"]}.items():
+            digest = app.say(f"tr '\\0' '\\n' < /proc/{app.pid}/environ | sed -n 's/^{name}=//p' | tr -d '\\n' | sha256sum | cut -c1-64")
+            assert digest == hashlib.sha256(value.encode()).hexdigest(), f"{name} of {app.name} on {app.host_name} is another in the process"
 
 
 @pytest.mark.parametrize("item", ITEMS)
