@@ -13,6 +13,8 @@ description:
   - Runs commands of C(django-admin) one after the other in a release, with the app's environment and without root's rights.
   - No secret stands among a command's arguments, and none in what the module says.
   - A process that a killed run left behind keeps the app's deployment lock; the next run waits for it.
+extends_documentation_fragment:
+  - prodready.django.project
 options:
   name:
     description: The app's name, whose deployment lock is taken.
@@ -23,27 +25,6 @@ options:
     type: list
     elements: list
     required: true
-  release:
-    description: The directory of a built release, with C(source) and C(venv) in it.
-    type: path
-    required: true
-  user:
-    description: The unprivileged user that runs the project's code.
-    type: str
-    required: true
-  environment_files:
-    description: Environment files to start from, as systemd reads them. All values in them count as secret.
-    type: list
-    elements: path
-    default: []
-  variables:
-    description: Variables of the environment that are no secret.
-    type: dict
-    default: {}
-  secrets:
-    description: Variables of the environment that are masked in everything the module says.
-    type: dict
-    default: {}
   fills:
     description:
       - A directory that the commands are to fill. It is made under another name, belongs to O(user) while they run, then to
@@ -54,10 +35,6 @@ options:
     description: The variable of the environment that tells the commands where O(fills) is.
     type: str
     default: STATIC_ROOT
-  patience:
-    description: How many seconds to wait for another deployment of the same app.
-    type: int
-    default: 600
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.

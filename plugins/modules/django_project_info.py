@@ -16,39 +16,16 @@ description:
   - Fails with one sentence when the settings do not import, when a check has findings, or when the database does not answer.
     Secrets are masked in it.
   - Waits for another deployment of the app, also for what a killed run left running, so that it sees the end of it.
+extends_documentation_fragment:
+  - prodready.django.project
 options:
   name:
     description: The app's name, whose deployment lock is waited for.
     type: str
     required: true
-  release:
-    description: The directory of a built release, with C(source) and C(venv) in it.
-    type: path
-    required: true
-  user:
-    description: The unprivileged user that runs the project's code.
-    type: str
-    required: true
-  environment_files:
-    description: Environment files to start from, as systemd reads them. All values in them count as secret.
-    type: list
-    elements: path
-    default: []
-  variables:
-    description: Variables of the environment that are no secret.
-    type: dict
-    default: {}
-  secrets:
-    description: Variables of the environment that are masked in everything the module says.
-    type: dict
-    default: {}
   superuser:
     description: The superuser to look for, C(username) and C(email). Which of them counts is the user model's affair.
     type: dict
-  patience:
-    description: How many seconds to wait for another deployment of the same app.
-    type: int
-    default: 600
   static_url:
     description: The URL that the web server serves static files under. Settings that say otherwise are refused. Not compared when empty.
     type: str

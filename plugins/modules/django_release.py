@@ -14,6 +14,8 @@ description:
     uv, adds gunicorn and psycopg under the constraint of what the project has pinned, and compiles everything.
   - A release is marked complete when all of that is done. What a killed run left half-built is built again.
   - Everything belongs to root; the app can read its code and change none of it.
+extends_documentation_fragment:
+  - prodready.django.source
 options:
   name:
     description: The app's name, which is its user and group too.
@@ -23,61 +25,12 @@ options:
     description: The identity of the release.
     type: str
     required: true
-  source:
-    description: Where the project comes from.
-    type: dict
-    required: true
-    suboptions:
-      type:
-        description: A directory of the controller, an archive on the controller, or a git repository the controller may read.
-        type: str
-        choices: [tree, archive, git]
-        required: true
-      path:
-        description: The directory or archive.
-        type: str
-      repository:
-        description: The URL of the git repository, without credentials.
-        type: str
-      version:
-        description: The branch, tag or full commit to deploy.
-        type: str
-        default: HEAD
-      project_path:
-        description: The directory that the project's packages are imported from.
-        type: str
-        default: "."
-      exclude:
-        description: Patterns of files not to deploy, beside those that never are.
-        type: list
-        elements: str
-        default: []
-      known_hosts:
-        description: A file of the controller with the host keys of the git server, for SSH.
-        type: str
-        default: ""
   git:
     description: How to get into the git repository, C(username) and C(token), or C(deploy_key). Used on the controller only.
     type: dict
     default: {}
   commit:
     description: The commit to take from a git repository.
-    type: str
-    default: ""
-  requirements:
-    description: The file to install dependencies from, or V(auto).
-    type: str
-    default: auto
-  require_hashes:
-    description: Whether a requirements file must have a hash for everything.
-    type: bool
-    default: true
-  gunicorn_version:
-    description: The version of gunicorn to add; empty leaves it to the project.
-    type: str
-    default: ""
-  psycopg_version:
-    description: The version of psycopg to add; empty leaves it to the project.
     type: str
     default: ""
   psycopg_extra:

@@ -13,44 +13,13 @@ description:
   - Runs on the controller alone and touches nothing.
   - Refuses options that would not be safe or would not work, with one sentence for each, and no secret in any of them.
   - Says what identifies the source, a digest of its files, or the commit a git ref stands for.
+extends_documentation_fragment:
+  - prodready.django.source
 options:
   name:
     description: The app's name.
     type: str
     required: true
-  source:
-    description: Where the project comes from.
-    type: dict
-    required: true
-    suboptions:
-      type:
-        description: A directory of the controller, an archive on the controller, or a git repository the controller may read.
-        type: str
-        choices: [tree, archive, git]
-        required: true
-      path:
-        description: The directory or archive.
-        type: str
-      repository:
-        description: The URL of the git repository, without credentials.
-        type: str
-      version:
-        description: The branch, tag or full commit to deploy.
-        type: str
-        default: HEAD
-      project_path:
-        description: The directory that the project's packages are imported from.
-        type: str
-        default: "."
-      exclude:
-        description: Patterns of files not to deploy, beside those that never are.
-        type: list
-        elements: str
-        default: []
-      known_hosts:
-        description: A file of the controller with the host keys of the git server, for SSH.
-        type: str
-        default: ""
   secrets:
     description: The app's secrets, as the option C(django_app_secrets) of the role describes them.
     type: dict
@@ -68,22 +37,6 @@ options:
     description: The settings module.
     type: str
     required: true
-  requirements:
-    description: The file to install dependencies from, or V(auto).
-    type: str
-    default: auto
-  require_hashes:
-    description: Whether a requirements file must have a hash for everything.
-    type: bool
-    default: true
-  gunicorn_version:
-    description: The version of gunicorn to add; empty leaves it to the project.
-    type: str
-    default: ""
-  psycopg_version:
-    description: The version of psycopg to add; empty leaves it to the project.
-    type: str
-    default: ""
   inspect:
     description:
       - Whether the files of a git repository are looked at as well, for which they have to be fetched.

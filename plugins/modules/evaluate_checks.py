@@ -17,13 +17,8 @@ description:
   - Needs no connection to the host.
 author:
   - prodready maintainers (@prodready)
-attributes:
-  check_mode:
-    description: Runs the same in check mode; only files of the controller's report directory are written.
-    support: full
-  diff_mode:
-    description: Has no difference to show.
-    support: none
+extends_documentation_fragment:
+  - prodready.django.controller
 options:
   owner:
     description: The role whose checks are evaluated.

@@ -16,13 +16,8 @@ description:
   - Needs no connection to the host, and no C(--vault-password-file) where the password file exists.
 author:
   - prodready maintainers (@prodready)
-attributes:
-  check_mode:
-    description: Runs the same in check mode; only files of the controller's report directory are written.
-    support: full
-  diff_mode:
-    description: Has no difference to show.
-    support: none
+extends_documentation_fragment:
+  - prodready.django.controller
 options:
   path:
     description: The file, plain or encrypted.
