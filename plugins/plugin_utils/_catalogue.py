@@ -18,7 +18,7 @@ CHECKLIST = Path(__file__).resolve().parents[2] / "checklist"
 WINDOWS = ("predeploy", "h1", "d1", "d7", "d30", "rollback", "sign_off")
 SEVERITIES = ("critical", "high", "medium", "low")
 HOW = {"live": "L", "runtime": "R", "file": "F", "history": "H", "attested": "A"}
-SUBJECTS = ("host", "certificate", "nginx", "site", "service", "cluster", "database", "app")
+SUBJECTS = ("host", "certificate", "nginx", "site", "service", "cluster", "database", "pooler", "cache", "app")
 COSTS = ("quick", "deep")
 EFFECTS = ("none", "canary", "disruptive")
 
