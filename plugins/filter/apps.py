@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.prodready.django.plugins.plugin_utils import _apps, _init
+from ansible_collections.prodready.django.plugins.plugin_utils import _app_options, _apps, _init
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
@@ -15,7 +15,7 @@ def _guarded(function):
 
     def call(value, *args):
         try:
-            return function(to_plain(value), *args)
+            return function(to_plain(value), *(to_plain(arg) for arg in args))
         except ChecklistError as error:
             raise AnsibleFilterError(str(error)) from error
 
@@ -36,10 +36,15 @@ class FilterModule:
     def filters(self):
         return {
             "resolve_apps": _guarded(_apps.resolve_apps),
-            "app_certificates": _guarded(_apps.certificates),
-            "app_sites": _guarded(_apps.sites),
-            "app_databases": _guarded(_apps.databases),
-            "app_databases_with_passwords": _guarded(lambda apps, secrets: _apps.databases_with_passwords(apps, to_plain(secrets))),
-            "app_secrets": _guarded(_apps.app_secrets),
+            "app_workers": _guarded(_app_options.count_workers),
+            "app_certificates": _guarded(_app_options.certificates),
+            "app_sites": _guarded(_app_options.sites),
+            "app_database": _guarded(_app_options.app_database),
+            "app_databases": _guarded(_app_options.databases),
+            "app_databases_with_passwords": _guarded(_app_options.databases_with_passwords),
+            "app_pools": _guarded(_app_options.pools),
+            "app_server_connections": _guarded(_app_options.server_connections),
+            "app_redis_users": _guarded(_app_options.redis_users),
+            "app_secrets": _guarded(_app_options.app_secrets),
             "init_answers": _init_answers,
         }

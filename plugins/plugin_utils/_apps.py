@@ -23,6 +23,8 @@ CONTRACT_DEFAULTS: dict[str, Any] = {
     "cors_origins": [],
     "cors_path": None,
     "jwt_path": None,
+    "jwt_obtain_path": None,
+    "api_path": None,
     "hot_queries": [],
     "text_search_config": None,
 }
@@ -33,6 +35,8 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "source": (dict, None),
     "settings_module": (str, None),
     "wsgi": (str, ""),
+    "asgi": (str, ""),
+    "settings_overlay": (str, "auto"),
     "environment": (dict, {}),
     "requirements": (str, "auto"),
     "commands": (list, []),
@@ -44,10 +48,35 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "workers": (int, 0),
     "threads": (int, 2),
     "worker_memory_mb": (int, 200),
+    "processes": (dict, {}),
+    "outbound": (list, ["localhost"]),
+    "pooling": (bool, True),
+    "pool_size": (int, 0),
+    "cache": (str, "database"),
     "database_extensions": (list, []),
+    "canonical_host": (bool, True),
+    "rate_limits": (dict, {}),
+    "admin_allow": (list, []),
+    "maintenance_allow": (list, ["127.0.0.1/32", "::1/128"]),
     "contract": (dict, {}),
 }
 _REQUIRED = ("domains", "source", "settings_module")
+_CHOICES = {"settings_overlay": ("auto", "always", "never"), "cache": ("database", "redis", "none")}
+
+#: What one extra process needs; the role gunicorn says what each means.
+PROCESS_DEFAULTS: dict[str, Any] = {
+    "command": [],
+    "instances": 1,
+    "singleton": False,
+    "memory_mb": 200,
+    "connections": 1,
+    "stop_seconds": 60,
+    "schedule": "",
+}
+
+#: Requests of one address: log-ins (OWASP ASVS 2.2.1 asks for a limit against guessing), and calls of the API.
+RATE_LIMIT_DEFAULTS: dict[str, Any] = {"login": "10r/m", "login_burst": 10, "api": "20r/s", "api_burst": 40}
+_RATE = re.compile(r"^[1-9][0-9]{0,5}r/[sm]$")
 
 
 def _mistake(app: str, sentence: str) -> ChecklistError:
@@ -62,6 +91,40 @@ def _validate_domains(name: str, domains: list[Any]) -> None:
             raise _mistake(name, f"domains holds '{domain}'; a wildcard would let any host name in. List each domain")
         if not _DOMAIN.match(str(domain)):
             raise _mistake(name, f"domains holds '{domain}', which is not a host name in lower case without port and leading dot")
+
+
+def _merge(name: str, key: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's part of a mapping over its defaults; a key that nobody knows is a mistake."""
+    for word, value in given.items():
+        if word not in defaults:
+            raise _mistake(name, f"{key} has the unknown key '{word}'; known are {', '.join(defaults)}")
+        default = defaults[word]
+        if default is not None and (not isinstance(value, type(default)) or isinstance(value, bool) != isinstance(default, bool)):
+            raise _mistake(name, f"{key}.{word} must be a {type(default).__name__}, found {value!r}")
+    return {**defaults, **given}
+
+
+def _resolve_processes(name: str, processes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    resolved = {}
+    for process, options in processes.items():
+        if not _NAME.match(str(process)):
+            raise _mistake(name, f"processes holds '{process}'; a name starts with a letter and has up to 31 lower case letters, digits and _")
+        if not isinstance(options, Mapping):
+            raise _mistake(name, f"processes.{process}: a mapping is expected, found {options!r}")
+        resolved[str(process)] = _merge(name, f"processes.{process}", options, PROCESS_DEFAULTS)
+        if not resolved[str(process)]["command"]:
+            raise _mistake(name, f"processes.{process}.command is missing; the words to start the process are expected")
+    return resolved
+
+
+def _resolve_rate_limits(name: str, limits: Mapping[str, Any]) -> dict[str, Any]:
+    resolved = _merge(name, "rate_limits", limits, RATE_LIMIT_DEFAULTS)
+    for key in ("login", "api"):
+        if resolved[key] and not _RATE.match(resolved[key]):
+            raise _mistake(
+                name, f"rate_limits.{key} is '{resolved[key]}'; requests per second or minute such as 20r/s or 10r/m are expected, or '' for none"
+            )
+    return resolved
 
 
 def resolve_app(name: str, app: Any) -> dict[str, Any]:
@@ -81,14 +144,21 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
         value = app.get(key, default)
         if value is None:
             value = default
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
             raise _mistake(name, f"{key} must be a {kind.__name__}, found {value!r}")
         resolved[key] = value
     _validate_domains(name, resolved["domains"])
+    for key, choices in _CHOICES.items():
+        if resolved[key] not in choices:
+            raise _mistake(name, f"{key} is '{resolved[key]}'; one of {', '.join(choices)} is expected")
+    if resolved["wsgi"] and resolved["asgi"]:
+        raise _mistake(name, "wsgi and asgi are both set; one of them serves the project. Remove the other")
     unknown = set(resolved["contract"]) - set(CONTRACT_DEFAULTS)
     if unknown:
         raise _mistake(name, f"contract has the unknown key '{sorted(unknown)[0]}'; known are {', '.join(CONTRACT_DEFAULTS)}")
     resolved["contract"] = {**CONTRACT_DEFAULTS, **resolved["contract"]}
+    resolved["processes"] = _resolve_processes(name, resolved["processes"])
+    resolved["rate_limits"] = _resolve_rate_limits(name, resolved["rate_limits"])
     resolved["wsgi"] = resolved["wsgi"] or resolved["settings_module"].split(".")[0] + ".wsgi:application"
     return resolved
 
@@ -107,12 +177,14 @@ def resolve_apps(apps: Any) -> list[dict[str, Any]]:
     return resolved
 
 
-#: What a host with these apps is planned to report: owner, kind of subject, and whether there is one per app.
+#: What a host with these apps is planned to report: owner, kind of subject, and whether there is one per app (of those that use it).
 _PLAN = (
     ("host", "host", None),
     ("certificate", "certificate", "app"),
     ("postgresql", "cluster", "main"),
     ("postgresql", "database", "app"),
+    ("pgbouncer", "pooler", "pooled"),
+    ("redis", "cache", "cached"),
     ("gunicorn", "service", "app"),
     ("django_app", "app", "app"),
     ("nginx", "nginx", "nginx"),
@@ -122,68 +194,14 @@ _PLAN = (
 
 def plan_host(host: str, apps: Any) -> list[dict[str, str]]:
     """What should report on a host, so that a role that silently did not run is seen."""
+    resolved = resolve_apps(apps)
+    names = {
+        "app": [app["name"] for app in resolved],
+        "pooled": [app["name"] for app in resolved if app["pooling"]],
+        "cached": [app["name"] for app in resolved if app["cache"] == "redis"],
+    }
     plan = []
     for owner, kind, instance in _PLAN:
-        instances = [app["name"] for app in resolve_apps(apps)] if instance == "app" else [instance or host]
+        instances = names.get(instance or "", [instance or host])
         plan += [{"host": host, "owner": owner, "subject": kind, "instance": one} for one in instances]
     return plan
-
-
-def certificates(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What role certificate keeps: one per app, as its `certificate` says."""
-    return [{"name": app["name"], "domains": app["domains"], **app["certificate"]} for app in apps]
-
-
-def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What role nginx serves: one site per app."""
-    return [
-        {
-            "name": app["name"],
-            "domains": app["domains"],
-            "certificate": app["name"],
-            "upstream_socket": f"/run/{app['name']}/gunicorn.sock",
-            "static_root": f"/srv/{app['name']}/current/static",
-            "static_url": app["static_url"],
-            "media_root": f"/srv/{app['name']}/media",
-            "media_url": app["media_url"],
-            "client_max_body_size": f"{app['client_max_body_size_mb']}m",
-            "hsts_max_age": app["hsts_max_age"],
-            "home_path": app["contract"]["home_path"],
-            "redirect_paths": [app["contract"]["admin_path"]],
-            "pages": [app["contract"]["home_path"], app["contract"]["login_path"] or app["contract"]["admin_path"].rstrip("/") + "/login/"],
-        }
-        for app in apps
-    ]
-
-
-def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
-    """The secrets of one app as far as they are there; what is missing is said by the role that needs it."""
-    mine = secrets.get(app) if isinstance(secrets, Mapping) else None
-    return dict(mine) if isinstance(mine, Mapping) else {}
-
-
-def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What role postgresql provides and its verify looks at: one database per app, without passwords."""
-    return [
-        {
-            "name": app["name"],
-            "owner": f"{app['name']}_owner",
-            "app_role": f"{app['name']}_app",
-            "extensions": app["database_extensions"],
-            "hot_queries": app["contract"]["hot_queries"],
-            **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
-        }
-        for app in apps
-    ]
-
-
-def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[dict[str, Any]]:
-    """The same with the passwords, for provisioning only."""
-    return [
-        {
-            **{key: value for key, value in database.items() if key != "hot_queries"},
-            "owner_password": app_secrets(secrets, database["name"]).get("database_owner_password") or "",
-            "app_password": app_secrets(secrets, database["name"]).get("database_app_password") or "",
-        }
-        for database in databases(apps)
-    ]

@@ -1,0 +1,147 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Resolved apps become the options of each role: every value of the user's is written once. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Where the roles put what other roles talk to.
+POOLER_PORT = 6432
+
+
+def count_workers(apps: list[dict[str, Any]], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The apps with their workers counted: twice the cores plus one (gunicorn's documentation), as far as half of the memory holds them.
+
+    What is fixed (`workers` of an app, extra processes) is taken from that half first; the other apps share the rest. Two workers are the least.
+    """
+    cores, half = int(facts["processor_nproc"]), int(facts["memtotal_mb"]) // 2
+    fixed = sum(app["workers"] * app["worker_memory_mb"] + _process_memory(app) for app in apps)
+    open_ones = [app for app in apps if not app["workers"]]
+    share = max(0, half - fixed) // max(1, len(open_ones))
+    return [{**app, "workers": app["workers"] or max(2, min(2 * cores + 1, share // max(1, app["worker_memory_mb"])))} for app in apps]
+
+
+def _process_memory(app: Mapping[str, Any]) -> int:
+    return sum(process["instances"] * process["memory_mb"] for process in app["processes"].values())
+
+
+def needed_connections(app: Mapping[str, Any]) -> int:
+    """How many connections the app can want at the same time: one for each thread of each worker, and those of its extra processes."""
+    return app["workers"] * app["threads"] + sum(process["instances"] * process["connections"] for process in app["processes"].values())
+
+
+def pools(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role pgbouncer gives out: one pool per app that asks for one, as large as the app can need. Sizes once workers are counted."""
+    return [
+        {
+            "name": app["name"],
+            "user": f"{app['name']}_app",
+            **({"size": app["pool_size"] or needed_connections(app), "needed": needed_connections(app)} if app["workers"] else {}),
+        }
+        for app in apps
+        if app["pooling"]
+    ]
+
+
+def server_connections(apps: list[dict[str, Any]]) -> int:
+    """How many connections all apps together can hold in PostgreSQL, through their pools or without."""
+    return sum(pool["size"] for pool in pools(apps)) + sum(needed_connections(app) for app in apps if not app["pooling"])
+
+
+def app_database(app: Mapping[str, Any]) -> dict[str, Any]:
+    """How role django_app reaches the app's database: the owner directly, the app through its pool."""
+    return {"name": app["name"], "pooler_port": POOLER_PORT if app["pooling"] else 0}
+
+
+def redis_users(apps: list[dict[str, Any]], secrets: Any = None) -> list[dict[str, Any]]:
+    """Who may use Redis: one user per app, with nothing but the app's own keys. Passwords for provisioning only."""
+    return [
+        {
+            "name": app["name"],
+            "keys": [f"{app['name']}:*"],
+            **({} if secrets is None else {"password": app_secrets(secrets, app["name"]).get("redis_password") or ""}),
+        }
+        for app in apps
+        if app["cache"] == "redis"
+    ]
+
+
+def certificates(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role certificate keeps: one per app, as its `certificate` says."""
+    return [{"name": app["name"], "domains": app["domains"], **app["certificate"]} for app in apps]
+
+
+def _admin_login(app: Mapping[str, Any]) -> str:
+    return app["contract"]["admin_path"].rstrip("/") + "/login/"
+
+
+def _rate_limits(app: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Log-ins by form and by token are limited where they are sent, the API as a whole."""
+    limits, contract = app["rate_limits"], app["contract"]
+    logins = [path for path in (contract["login_path"], _admin_login(app), contract["jwt_obtain_path"]) if path]
+    found = [{"name": "login", "paths": logins, "methods": ["POST"], "rate": limits["login"], "burst": limits["login_burst"]}]
+    if contract["api_path"]:
+        found.append({"name": "api", "paths": [contract["api_path"]], "methods": [], "rate": limits["api"], "burst": limits["api_burst"]})
+    return [limit for limit in found if limit["rate"]]
+
+
+def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role nginx serves: one site per app."""
+    return [
+        {
+            "name": app["name"],
+            "domains": app["domains"],
+            "certificate": app["name"],
+            "upstream_socket": f"/run/{app['name']}/gunicorn.sock",
+            "static_root": f"/srv/{app['name']}/current/static",
+            "static_url": app["static_url"],
+            "media_root": f"/srv/{app['name']}/media",
+            "media_url": app["media_url"],
+            "client_max_body_size": f"{app['client_max_body_size_mb']}m",
+            "hsts_max_age": app["hsts_max_age"],
+            "canonical_host": app["canonical_host"],
+            "rate_limits": _rate_limits(app),
+            "admin_path": app["contract"]["admin_path"],
+            "admin_allow": app["admin_allow"],
+            "maintenance_allow": app["maintenance_allow"],
+            "home_path": app["contract"]["home_path"],
+            "redirect_paths": [app["contract"]["admin_path"]],
+            "pages": [app["contract"]["home_path"], app["contract"]["login_path"] or _admin_login(app)],
+        }
+        for app in apps
+    ]
+
+
+def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
+    """The secrets of one app as far as they are there; what is missing is said by the role that needs it."""
+    mine = secrets.get(app) if isinstance(secrets, Mapping) else None
+    return dict(mine) if isinstance(mine, Mapping) else {}
+
+
+def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What role postgresql provides and its verify looks at: one database per app, without passwords."""
+    return [
+        {
+            "name": app["name"],
+            "owner": f"{app['name']}_owner",
+            "app_role": f"{app['name']}_app",
+            "extensions": app["database_extensions"],
+            "hot_queries": app["contract"]["hot_queries"],
+            **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
+        }
+        for app in apps
+    ]
+
+
+def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[dict[str, Any]]:
+    """The same with the passwords, for provisioning only."""
+    return [
+        {
+            **{key: value for key, value in database.items() if key != "hot_queries"},
+            "owner_password": app_secrets(secrets, database["name"]).get("database_owner_password") or "",
+            "app_password": app_secrets(secrets, database["name"]).get("database_app_password") or "",
+        }
+        for database in databases(apps)
+    ]
