@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What lived on the server before: a cluster with a database that an application logs into by password, a site of its own, a listener.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -y -q --no-install-recommends postgresql nginx python3 >/dev/null
+version="$(ls /etc/postgresql)"
+cat >>"/etc/postgresql/$version/main/pg_hba.conf" <<'HBA'
+host legacy legacy 127.0.0.1/32 scram-sha-256
+HBA
+echo "work_mem = '7MB'" >"/etc/postgresql/$version/main/conf.d/legacy.conf"
+systemctl restart "postgresql@$version-main"
+cd /
+runuser -u postgres -- psql -qv ON_ERROR_STOP=1 <<'SQL'
+CREATE ROLE legacy LOGIN PASSWORD 'legacy-Passw0rd-of-old';
+CREATE DATABASE legacy OWNER legacy;
+\connect legacy
+SET ROLE legacy;
+CREATE TABLE parts (id int PRIMARY KEY, name text);
+INSERT INTO parts SELECT n, 'part ' || n FROM generate_series(1, 1000) n;
+SQL
+mkdir -p /var/www/legacy
+echo 'the legacy site' >/var/www/legacy/index.html
+cat >/etc/nginx/sites-available/legacy <<'NGINX'
+server {
+    listen 80;
+    server_name legacy.test;
+    root /var/www/legacy;
+    location /app/ { proxy_pass http://127.0.0.1:8000/; }
+}
+NGINX
+ln -s ../sites-available/legacy /etc/nginx/sites-enabled/legacy
+systemctl reload nginx
+mkdir -p /srv/legacy-app
+echo 'the legacy application' >/srv/legacy-app/index.html
+cat >/etc/systemd/system/legacy-app.service <<'UNIT'
+[Service]
+ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory /srv/legacy-app 8000
+DynamicUser=yes
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable -q --now legacy-app
+# A user whose sudo asks, and one who has none.
+echo 'ansible:sudo-Passw0rd-of-old' | chpasswd
+echo 'ansible ALL=(ALL) ALL' >/etc/sudoers.d/ansible

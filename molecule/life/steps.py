@@ -1,0 +1,187 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Scenario `life`: on a server that has a life of its own nothing is taken over by accident, and what was there goes on working."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
+from harness import ROOT, Play, Red, Scenario, Step, items, reds, say  # noqa: E402 - beside this folder
+
+SCENARIO = Scenario("life", ("old",))
+FOLDER, BUILD, REPORTS = SCENARIO.folder, SCENARIO.build, SCENARIO.reports
+playbook, inside = SCENARIO.playbook, SCENARIO.inside
+SUDO = ("-e", "ansible_become_password=sudo-Passw0rd-of-old")
+ADOPT = ("-e", json.dumps({"postgresql_adopt_existing": True, "nginx_adopt_existing": True}))
+LIFE = {"database 1000", "work_mem 7MB", "site the legacy site", "proxied the legacy application", "listener the legacy application"}
+NEWSROOM = "curl -sk -o /dev/null -w '%{http_code}' --resolve newsroom.test:443:127.0.0.1 https://newsroom.test/"
+SQL = "cd / && runuser -u postgres -- psql -XAtq -d newsroom -c"
+
+FINGERPRINT = r"""
+dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' | sed 's/^/package /'
+find /etc /srv /opt /usr/local /var/www /var/lib /home /root -xdev \( -path '*/.ansible' -o -path /var/lib/postgresql -o -path /var/lib/apt -o -path /var/lib/systemd \
+  -o -path /var/lib/sudo -o -path /var/lib/private \) -prune -o -type f -printf 'file %p %m %u:%g %s %T@\n' | sort
+systemctl list-units --all --no-legend --plain --type=service,socket,timer | awk '{print "unit", $1, $3}' | grep -v -E 'user@|user-runtime|systemd-tmpfiles-clean|ssh@|apt-daily|session-'
+systemctl show -p MainPID nginx postgresql@15-main legacy-app
+cd / && runuser -u postgres -- psql -XAtqc "SELECT 'role ' || rolname FROM pg_roles UNION SELECT 'database ' || datname FROM pg_database ORDER BY 1"
+"""
+
+
+def alive(when: str) -> None:
+    """All of the old life works."""
+    found = set(inside("old", (FOLDER / "alive.sh").read_text(), check=False).splitlines())
+    if found != LIFE:
+        raise Red(f"{when}: {sorted(found - LIFE)} instead of {sorted(LIFE - found)}", "the old life goes on")
+
+
+def site(log: str, *options: str) -> Play:
+    return playbook("site.yml", log, *options)
+
+
+def step_destroy() -> str:
+    """No hosts are left."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    SCENARIO.molecule("destroy", BUILD / "molecule.log")
+    return "no hosts"
+
+
+def step_create() -> str:
+    """A server of somebody's, with a life of its own."""
+    SCENARIO.molecule("create", BUILD / "molecule.log")
+    SCENARIO.molecule("syntax", BUILD / "molecule.log")
+    inside("old", (FOLDER / "life.sh").read_text())
+    alive("at the start")
+    return "a database, a site, a proxied application and a listener live here"
+
+
+def step_audit() -> str:
+    """An audit of a host that we did not build changes nothing on it and misses no line."""
+    before = inside("old", FINGERPRINT)
+    play = playbook("site.yml", "audit.log", "--tags", "verify", *SUDO, quiet=True)
+    if inside("old", FINGERPRINT) != before:
+        raise Red("the host changed", "an untouched host", play.log)
+    report = SCENARIO.latest()
+    if len(items(report)) != 176 or play.code == 0:
+        raise Red(f"{len(items(report))} items, rc {play.code}", "176 items and not rc 0", play.log)
+    passed = sum(status == "pass" for status in items(report).values())
+    return f"176 items, {passed} pass, host untouched: {report['verdict']['line']}"
+
+
+def step_sudo() -> str:
+    """A missing or a wrong sudo password is said in a sentence."""
+    for name, options in (("missing", ()), ("wrong", ("-e", "ansible_become_password=wrong"))):
+        play = site(f"sudo-{name}.log", *options)
+        if play.code == 0 or not re.search(r"sudo password|password is required|[Pp]assword", play.text):
+            raise Red(f"rc {play.code}", "a failure that speaks of the password", play.log)
+    return "said twice"
+
+
+def step_refuse() -> str:
+    """What is somebody else's is listed, and nothing is touched."""
+    before = inside("old", FINGERPRINT)
+    play = site("refuse.log", "--tags", "provision", *SUDO)
+    differing = set(before.splitlines()) ^ set(inside("old", FINGERPRINT).splitlines())
+    if play.code == 0 or differing:
+        raise Red(f"rc {play.code}; differing: {sorted(differing)[:20]}", "a refusal that leaves the host as it was", play.log)
+    if "postgresql_adopt_existing" not in play.text or "15/main" not in play.text:
+        raise Red("no such words", "the cluster 15/main listed, and the variable that adopts it", play.log)
+    play = site("refuse-nginx.log", "--tags", "provision", *SUDO, "-e", json.dumps({"postgresql_adopt_existing": True}))
+    if play.code == 0 or "nginx_adopt_existing" not in play.text or "legacy" not in play.text:
+        raise Red(f"rc {play.code}", "the site legacy listed, and the variable that adopts it", play.log)
+    alive("after the refusals")
+    return "two refusals; host untouched by the first"
+
+
+def step_adopt() -> str:
+    """Adopted, what was there goes on working beside what is ours."""
+    play = site("adopt.log", *SUDO, *ADOPT)
+    alive("after adoption")
+    report = SCENARIO.latest()
+    red = reds(report)
+    (BUILD / "red.json").write_text(json.dumps(red, indent=1))
+    if inside("old", NEWSROOM).strip() != "200":
+        raise Red(f"newsroom answers {inside('old', NEWSROOM)}", "200", play.log)
+    if play.tasks("fatal"):
+        raise Red("; ".join(play.tasks("fatal")), "no failed task", play.log)
+    return f"rc {play.code}: {report['verdict']['line']}"
+
+
+def step_again() -> str:
+    """The second run changes nothing."""
+    play = site("again.log", "--tags", "provision", *SUDO, *ADOPT).must(changed=0)
+    alive("after the second run")
+    return f"0 changed, {play.total('ok')} ok"
+
+
+def step_rootless() -> str:
+    """Without root a verification says what needs root, and calls nothing a failure that it cannot know."""
+    playbook("site.yml", "with-root.log", "--tags", "verify", *SUDO, "-e", "prodready_effects=none", quiet=True)
+    known = SCENARIO.latest()["results"]
+    play = playbook("site.yml", "rootless.log", "--tags", "verify", "-e", "prodready_effects=none", quiet=True)
+    found = SCENARIO.latest()["results"]
+    if play.code == 0:
+        raise Red("rc 0", "not rc 0: not knowing is never passing", play.log)
+    wrong = [
+        f"{key}: {result['status']} ({result['reason'] or result['observed']})"
+        for key, result in found.items()
+        if result["status"] not in ("error", "blocked", "not_run") and result["status"] != known[key]["status"]
+    ]
+    needing = [key for key, result in found.items() if result["status"] == "error" and "needs root" in (result["reason"] or "")]
+    other = [
+        f"{key}: {result['reason']}"
+        for key, result in found.items()
+        if result["status"] == "error" and key not in needing and known[key]["status"] != "error"
+    ]
+    if wrong or other or len(needing) < 10:
+        raise Red(
+            "\n".join([f"{len(needing)} need root", *wrong[:20], *other[:20]]), "either the same as with root, or `error: needs root`", play.log
+        )
+    same = sum(result["status"] == known[key]["status"] for key, result in found.items())
+    return f"{same} of {len(found)} results as with root, {len(needing)} say that they need root"
+
+
+def step_remove() -> str:
+    """Removed, nothing of the app is left but its data; the old life goes on."""
+    rows = inside("old", f"{SQL} 'SELECT count(*) FROM articles_article'").strip()
+    remove = ("-e", "remove_app=newsroom", "-e", "remove_confirm=newsroom")
+    playbook("playbooks/remove.yml", "remove-unconfirmed.log", *SUDO, "-e", "remove_app=newsroom", quiet=True).must(code=2)
+    playbook("playbooks/remove.yml", "remove-check.log", *SUDO, *ADOPT, *remove, "--check", quiet=True).must()
+    if inside("old", NEWSROOM).strip() != "200":
+        raise Red("the app is gone after --check", "an app that serves")
+    play = playbook("playbooks/remove.yml", "remove.log", *SUDO, *ADOPT, *remove).must()
+    alive("after removal")
+    left = inside(
+        "old",
+        "ls -d /etc/systemd/system/newsroom* /etc/prodready/newsroom /srv/newsroom/releases /etc/nginx/prodready/sites/newsroom* 2>/dev/null || true",
+    ).split()
+    if left or inside("old", f"{SQL} 'SELECT count(*) FROM articles_article'").strip() != rows:
+        raise Red(f"left: {left}", "nothing but the data", play.log)
+    playbook("playbooks/remove.yml", "remove-again.log", *SUDO, *ADOPT, *remove, quiet=True).must(changed=0)
+    back = site("back.log", "--tags", "provision", *SUDO, *ADOPT)
+    back.must()
+    if inside("old", NEWSROOM).strip() != "200" or inside("old", f"{SQL} 'SELECT count(*) FROM articles_article'").strip() != rows:
+        raise Red("the app did not come back with its data", f"200 and {rows} articles", back.log)
+    return f"gone, and back with its {rows} articles"
+
+
+SEQUENCE = (
+    Step("destroy-old", step_destroy),
+    Step("create", step_create),
+    Step("audit", step_audit),
+    Step("sudo", step_sudo),
+    Step("refuse", step_refuse),
+    Step("adopt", step_adopt),
+    Step("again", step_again),
+    Step("rootless", step_rootless),
+    Step("remove", step_remove),
+)
+LAST = Step("destroy", step_destroy)
+
+
+def choose(_name: str) -> list[Step]:
+    say(f"scenario life with {SCENARIO.environment()['PATH'].split(':')[0].removeprefix(str(ROOT) + '/')}")
+    return [*SEQUENCE]
