@@ -40,13 +40,13 @@ class Response:
         return values[0] if values else default
 
 
-def request_bytes(method, target, host, headers=(), body=b""):
+def request_bytes(method, target, host, headers=(), body=b"", close=True):
     """A request exactly as given; `Connection: close` is ours, the rest is the caller's. No host sends no Host."""
     lines = ["{0} {1} HTTP/1.1".format(method, target)]
     if host:
         lines.append("Host: {0}".format(host))
     lines += ["{0}: {1}".format(name, value) for name, value in headers]
-    lines += ["Connection: close", "", ""]
+    lines += (["Connection: close"] if close else []) + ["", ""]
     return "\r\n".join(lines).encode("latin-1") + body
 
 
@@ -100,12 +100,14 @@ def parse_response(data, method="GET", ended=False):
     return Response(status=status, headers=tuple(headers), body=body, encoded_size=len(body))
 
 
-def connect(address, port, timeout=5.0):
-    """A TCP connection to exactly this address; names are not looked up by anybody."""
+def connect(address, port, timeout=5.0, source=""):
+    """A TCP connection to exactly this address, from `source` where one is given; names are not looked up by anybody."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.settimeout(timeout)
     try:
+        if source:
+            sock.bind((source, 0))
         sock.connect((address, port))
     except BaseException:
         sock.close()
@@ -155,9 +157,10 @@ class Endpoint:
     context: ssl.SSLContext | None = None
     server_name: str = ""
     timeout: float = 5.0
+    source: str = ""
 
     def open(self):
-        sock = connect(self.address, self.port, self.timeout)
+        sock = connect(self.address, self.port, self.timeout, self.source)
         if self.context is None:
             return sock
         try:

@@ -242,3 +242,20 @@ def has_servers(text):
         return any(directive[0] == "server" and directive[2] is not None for directive, _parents in walk(parse(text)))
     except NginxSyntaxError:
         return True
+
+
+def default_listens(text):
+    """The sockets on which a file's servers answer unknown names, as a listen line would name them: 80, [::]:443, 192.0.2.7:80."""
+    try:
+        blocks = [directive for directive, _parents in walk(parse(text)) if directive[0] == "server" and directive[2]]
+    except NginxSyntaxError:
+        return []
+    found = set()
+    for _name, _args, children in blocks:
+        for name, args, _c in children:
+            if name == "listen" and args and {"default_server", "default"} & set(args[1:]) and not args[0].startswith("unix:"):
+                host, _colon, port = args[0].rpartition(":") if re.search(r":\d+$", args[0]) else ("", "", args[0])
+                if not port.isdigit():
+                    host, port = port, "80"
+                found.add(port if host in ("", "*", "0.0.0.0") else "{0}:{1}".format(host, port))
+    return sorted(found)

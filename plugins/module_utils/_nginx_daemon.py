@@ -26,6 +26,14 @@ class Daemon:
     def installed(self):
         return bool(self._binary)
 
+    def candidate(self):
+        """The version that the package manager would install; nothing where nginx is installed, or no package is known."""
+        if self._binary:
+            return ""
+        rc, out, _err = self._run(["apt-cache", "policy", "nginx"], environ_update={"LC_ALL": "C"})
+        found = re.search(r"Candidate: (?:\d+:)?(\d[\d.]*)", out)
+        return found.group(1).rstrip(".") if rc == 0 and found else ""
+
     def _need(self):
         if not self._binary:
             raise ObservationError("nginx is not installed")
@@ -74,6 +82,7 @@ class Daemon:
                     "changed": round(_changed(real), 3),
                     "origin": _nginx.origin(text, digest, known, real),
                     "sites": _nginx.has_servers(text) if path != next(iter(texts)) else False,
+                    "defaults": _nginx.default_listens(text),
                 }
             )
         return found
@@ -180,11 +189,25 @@ def _process(pid, title):
 
 def tcp_listeners():
     """Every listening TCP socket of the host with the process that holds it."""
+    return _held("tcp", _proc.parse_tcp_listeners)
+
+
+def udp_listeners():
+    """Every bound UDP socket of the host with the process that holds it."""
+    return _held("udp", parse_udp_sockets)
+
+
+def parse_udp_sockets(text):
+    """/proc/net/udp has the columns of /proc/net/tcp; a socket that waits for anybody is in state 07 there."""
+    return _proc.parse_tcp_listeners(re.sub(r"^(\s*\d+: \S+ \S+) 07 ", r"\1 0A ", text, flags=re.MULTILINE))
+
+
+def _held(kind, parse):
     listening = {}
-    for table in ("tcp", "tcp6"):
+    for table in (kind, kind + "6"):
         path = "/proc/net/{0}".format(table)
         if os.path.exists(path):
-            listening.update(_proc.parse_tcp_listeners(_proc.read_text(path)))
+            listening.update(parse(_proc.read_text(path)))
     if os.geteuid() != 0:
         raise NeedsRoot("/proc/PID/fd of other users")
     found: dict = {}

@@ -12,7 +12,8 @@ version_added: 0.1.0
 author:
   - prodready maintainers (@prodready)
 description:
-  - Looks at the nginx binary, its configuration as C(nginx -T) reads it, its running processes and all listening TCP sockets.
+  - Looks at the nginx binary, its configuration as C(nginx -T) reads it, its running processes, all listening TCP sockets and all
+    bound UDP sockets.
   - It has no opinion and changes nothing. What cannot be found out becomes the error of that one observation.
   - It needs root to read private keys and other users' processes.
 options:
@@ -40,7 +41,7 @@ RETURN = r"""
 observations:
   description:
     - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
-    - The names are V(installed), V(version), V(ipv6), V(listeners), V(config_test), V(files), V(config), V(tree), V(processes) and V(loaded).
+    - The names are V(installed), V(candidate), V(version), V(ipv6), V(listeners), V(udp_listeners), V(config_test), V(files), V(config), V(tree), V(processes) and V(loaded).
   returned: always
   type: dict
   sample:
@@ -65,7 +66,9 @@ def look(run_command, binary):
     observer = Observer()
     observer.observe("installed", daemon.installed)
     observer.observe("ipv6", _nginx_daemon.has_ipv6)
+    observer.observe("candidate", daemon.candidate)
     observer.observe("listeners", _nginx_daemon.tcp_listeners)
+    observer.observe("udp_listeners", _nginx_daemon.udp_listeners)
     observer.observe("version", daemon.version)
     observer.observe("config_test", daemon.config_test)
     files = observer.observe("files", daemon.files)

@@ -15,7 +15,7 @@ description:
   - Asks one site small questions over HTTP, HTTPS, HTTP/2 and bare TLS, from the host itself, at loopback and at the host's own addresses.
   - Certificates are verified against the host's trust store. Old TLS versions are tried with handshakes made by hand, so that a refusal
     is the server's and not the local library's.
-  - It has no opinion, uploads nothing and changes nothing. It needs root to read the access log.
+  - It has no opinion, uploads nothing and changes nothing. It needs root to read the access log. What limits count are made-up clients.
 options:
   domains:
     description:
@@ -82,6 +82,39 @@ options:
     type: list
     elements: str
     default: [/var/log/nginx/*access*.log]
+  rate_limits:
+    description:
+      - Limits that the site is said to have. Each is really reached, from a made-up loopback address, with at most 300 requests.
+      - Each has C(name), C(paths), C(methods), C(rate) and C(burst).
+    type: list
+    elements: dict
+    default: []
+  admin_path:
+    description:
+      - Prefix of the admin; empty where there is none.
+    type: str
+    default: /admin/
+  admin_allow:
+    description:
+      - Networks that may reach the admin; it is asked from an address outside them.
+    type: list
+    elements: str
+    default: []
+  maintenance_allow:
+    description:
+      - Networks that are served during maintenance; a stranger is played from an address outside them.
+    type: list
+    elements: str
+    default: []
+  maintenance_file:
+    description:
+      - The file that closes the site while it exists.
+    type: path
+  only:
+    description:
+      - Names of the observations to make; all when it is left out. C(listeners) is always made, because the others ask where it was answered.
+    type: list
+    elements: str
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -102,8 +135,8 @@ RETURN = r"""
 observations:
   description:
     - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
-    - The names are V(listeners), V(http2), V(tls), V(certificate), V(redirects), V(strangers), V(assets), V(static), V(gzip),
-      V(traversal), V(headers) and V(forwarding).
+    - The names are V(listeners), V(http2), V(http3), V(tls), V(certificate), V(redirects), V(names), V(strangers), V(assets),
+      V(static), V(gzip), V(traversal), V(headers), V(forwarding), V(maintenance), V(admin) and V(limits).
   returned: always
   type: dict
   sample:
@@ -120,10 +153,28 @@ observed_from:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prodready.django.plugins.module_utils._nginx_site import Site
+from ansible_collections.prodready.django.plugins.module_utils._nginx_public import PublicSite
 from ansible_collections.prodready.django.plugins.module_utils._observe import Observer
 
-NAMES = ("listeners", "http2", "tls", "certificate", "redirects", "strangers", "assets", "static", "gzip", "traversal", "headers", "forwarding")
+NAMES = (
+    "listeners",
+    "http2",
+    "http3",
+    "tls",
+    "certificate",
+    "redirects",
+    "names",
+    "strangers",
+    "assets",
+    "static",
+    "gzip",
+    "traversal",
+    "headers",
+    "forwarding",
+    "maintenance",
+    "admin",
+    "limits",
+)
 
 
 def look(params):
@@ -132,9 +183,10 @@ def look(params):
     if os.path.exists("/proc/net/if_inet6"):
         with open("/proc/net/if_inet6", encoding="ascii") as handle:
             inet6 = handle.read()
-    site, observer = Site(params, inet6), Observer()
+    site, observer = PublicSite(params, inet6), Observer()
     for name in NAMES:
-        observer.observe(name, getattr(site, name))
+        if name == NAMES[0] or params["only"] is None or name in params["only"]:
+            observer.observe(name, getattr(site, name))
     return observer.result()
 
 
@@ -153,6 +205,12 @@ def main():
             "static_url": {"type": "str", "default": "/static/"},
             "media_url": {"type": "str", "default": "/media/"},
             "access_logs": {"type": "list", "elements": "str", "default": ["/var/log/nginx/*access*.log"]},
+            "rate_limits": {"type": "list", "elements": "dict", "default": []},
+            "admin_path": {"type": "str", "default": "/admin/"},
+            "admin_allow": {"type": "list", "elements": "str", "default": []},
+            "maintenance_allow": {"type": "list", "elements": "str", "default": []},
+            "maintenance_file": {"type": "path"},
+            "only": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
     )

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._judge_nginx_config import CONFIG_JUDGEMENTS
 from ._judge_nginx_headers import HEADER_JUDGEMENTS
+from ._judge_nginx_public import PUBLIC_JUDGEMENTS
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
 SLOW = 1.0
@@ -98,8 +100,14 @@ def tls_ciphers(value: Any, context: Context) -> Verdict:
     return passed(value["suites"], expected)
 
 
+def _version(text: Any) -> tuple[int, ...]:
+    """ "3.5.1" → (3, 5, 1); what is no version is older than any."""
+    return tuple(int(part) for part in re.findall(r"\d+", str(text or ""))[:3])
+
+
 def tls_key_exchange(value: Any, context: Context) -> Verdict:
-    expected = "an ephemeral key in X25519MLKEM768, X25519, P-256, P-384 or a stronger group"
+    """Mozilla's profile puts the hybrid group first; whether there is one depends on the OpenSSL that nginx runs with."""
+    expected = "an ephemeral key in X25519MLKEM768 (from OpenSSL 3.5 on), X25519, P-256, P-384 or a stronger group"
     lasting = value["without_forward_secrecy"]
     if lasting:
         return failed(f"without forward secrecy: {', '.join(lasting[:6])}", lasting, expected)
@@ -109,6 +117,8 @@ def tls_key_exchange(value: Any, context: Context) -> Verdict:
     bad = sorted(groups - PROFILE_GROUPS - STRONGER_GROUPS)
     if bad:
         return failed(f"groups outside the profile: {', '.join(bad)}", value["groups"], expected)
+    if _version(context.params.get("nginx_openssl")) >= (3, 5) and "X25519MLKEM768" not in value["groups"].get("TLSv1.3", ["X25519MLKEM768"]):
+        return failed(f"X25519MLKEM768 is not accepted, though nginx runs with OpenSSL {context.params['nginx_openssl']}", value["groups"], expected)
     return passed(value["groups"], expected)
 
 
@@ -124,8 +134,18 @@ def tls_certificate_key(value: Any, context: Context) -> Verdict:
 
 
 def _https_target(entry: Mapping[str, Any], context: Context) -> str:
+    return f"{_origin(entry['domain'], context)}{entry['target']}"
+
+
+def _origin(domain: str, context: Context) -> str:
     port = context.params.get("public_https_port") or 443
-    return f"https://{entry['domain']}{'' if port == 443 else f':{port}'}{entry['target']}"
+    return f"https://{domain}{'' if port == 443 else f':{port}'}"
+
+
+def _redirect_target(entry: Mapping[str, Any], context: Context) -> str:
+    """Where plain HTTP has to lead: to the same name, or at once to the canonical one where there is such."""
+    domain = context.param("domains")[0] if context.params.get("canonical_host") else entry["domain"]
+    return f"{_origin(domain, context)}{entry['target']}"
 
 
 def _redirects(value: Sequence[Mapping[str, Any]], context: Context) -> Verdict:
@@ -137,8 +157,9 @@ def _redirects(value: Sequence[Mapping[str, Any]], context: Context) -> Verdict:
             return failed(f"{place} does not answer: {entry['problem']}", shown, expected)
         if entry["status"] not in (301, 308):
             return failed(f"{place} answers {entry['status']}, not 301 or 308", shown, expected)
-        if entry["location"] != _https_target(entry, context):
-            return failed(f"{place}{entry['target']} leads to {entry['location']}, not to {_https_target(entry, context)}", shown, expected)
+        wanted = _redirect_target(entry, context)
+        if entry["location"] != wanted:
+            return failed(f"{place}{entry['target']} leads to {entry['location']}, not to {wanted}", shown, expected)
     return passed(shown, expected)
 
 
@@ -154,18 +175,33 @@ def redirect_ipv6(value: Any, context: Context) -> Verdict:
 
 
 def redirect_no_loop(value: Any, context: Context) -> Verdict:
-    """The same address over https must not lead back: neither to http nor to itself."""
-    expected = "over https neither a redirect back to http nor one to itself"
+    """Following the redirects of a name over https must neither lead back to http nor come to the same address twice."""
+    expected = "over https neither a redirect back to http nor one that comes round again"
     followed = [entry for entry in value if entry["then"]]
     if not followed:
         return unknown("no redirect could be followed", None, expected)
     shown = {entry["domain"]: entry["then"] for entry in followed}
+    leads = {_https_target(entry, context): _followed(entry) for entry in followed}
     for entry in followed:
         location = entry["then"]["location"]
-        itself = location in (entry["target"], _https_target(entry, context))
-        if 300 <= entry["then"]["status"] < 400 and (itself or location.startswith("http://")):
+        if _followed(entry) and location.startswith("http://"):
             return failed(f"https://{entry['domain']} leads to {location}", shown, expected)
+        seen, place = set(), _https_target(entry, context)
+        while leads.get(place):
+            if place in seen:
+                return failed(f"https://{entry['domain']} leads to {location}", shown, expected)
+            seen.add(place)
+            place = _absolute(leads[place], place)
     return passed(shown, expected)
+
+
+def _followed(entry: Mapping[str, Any]) -> str:
+    """Where a redirect over https leads; nothing where the answer is none."""
+    return str(entry["then"]["location"]) if 300 <= entry["then"]["status"] < 400 else ""
+
+
+def _absolute(location: str, place: str) -> str:
+    return "/".join(place.split("/")[:3]) + location if location.startswith("/") and not location.startswith("//") else location
 
 
 def strangers(value: Any, context: Context) -> Verdict:
@@ -335,3 +371,4 @@ JUDGEMENTS = {
 }
 JUDGEMENTS.update(CONFIG_JUDGEMENTS)
 JUDGEMENTS.update(HEADER_JUDGEMENTS)
+JUDGEMENTS.update(PUBLIC_JUDGEMENTS)
