@@ -19,6 +19,7 @@ DEFAULTS = {
     "graceful_timeout": 30,
     "max_requests": 0,
     "max_requests_jitter": 0,
+    "keepalive": 2,
 }
 
 _SHORT = {"-w": "workers", "-k": "worker_class", "-t": "timeout", "-c": "config"}
@@ -131,6 +132,11 @@ def telling_lines(lines, most=12):
                 end = number + 1
     end = end or len(lines)
     return lines[max(0, end - most) : end]
+
+
+def import_folders(variables):
+    """Folders that PYTHONPATH adds to where the application's modules come from."""
+    return [folder for folder in variables.get("PYTHONPATH", "").split(":") if folder.startswith("/")]
 
 
 def secrets_of(variables):

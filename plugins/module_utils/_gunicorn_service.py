@@ -9,51 +9,13 @@ import os
 import signal
 import time
 
-from ansible_collections.prodready.django.plugins.module_utils import _environment_file, _gunicorn, _masking, _proc, _systemd, _unix_http
+from ansible_collections.prodready.django.plugins.module_utils import _gunicorn, _gunicorn_trial, _proc, _systemd, _unix_http
 from ansible_collections.prodready.django.plugins.module_utils._cgroup import ControlGroup
+from ansible_collections.prodready.django.plugins.module_utils._gunicorn_unit import RunningUnit, active_since, journal, newer_files, read_for_root
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, command_output
 
-#: Folders that hold no code, or none that a server would load.
-_NO_CODE = frozenset({"__pycache__", ".git", "node_modules", "static", "media", "venv", ".venv"})
-_CODE = (".py", ".html", ".mo")
-_JOURNAL_LINES = 300
 _STARTS = 4
 _START_SECONDS = 20
-
-
-def read_for_root(path):
-    """The text of a file; no right to read it is said in the words every probe uses."""
-    try:
-        return _proc.read_text(path)
-    except PermissionError:
-        raise NeedsRoot("{0} is not readable".format(path)) from None
-
-
-def newest_file(folder):
-    """(mtime, path) of the newest source file below a folder; (0, "") where there is none."""
-    newest = (0.0, "")
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name not in _NO_CODE]
-        for name in files:
-            if name.endswith(_CODE):
-                path = os.path.join(parent, name)
-                try:
-                    newest = max(newest, (os.stat(path).st_mtime, path))
-                except FileNotFoundError:
-                    continue
-    return newest
-
-
-def newest_package(venv):
-    """(mtime, name) of the package installed last in a virtual environment."""
-    newest = (0.0, "")
-    library = os.path.join(venv, "lib")
-    for version in sorted(os.listdir(library)) if os.path.isdir(library) else []:
-        packages = os.path.join(library, version, "site-packages")
-        for entry in os.scandir(packages) if os.path.isdir(packages) else []:
-            if entry.name.endswith(".dist-info"):
-                newest = max(newest, (entry.stat().st_mtime, entry.name[: -len(".dist-info")]))
-    return newest
 
 
 class GunicornService:
@@ -70,6 +32,7 @@ class GunicornService:
         self._host = options["host"]
         self.service = self._name + ".service"
         self.socket = self._name + ".socket"
+        self._unit = RunningUnit(run_command, self.service, self._current, self._environment_file)
 
     # What systemd knows
 
@@ -85,16 +48,6 @@ class GunicornService:
                 raise ObservationError("systemd knows no unit {0}".format(unit))
         return {"service": found[self.service], "socket": found[self.socket]}
 
-    def _pid(self):
-        service = _systemd.show(self._run, [self.service])[self.service]
-        if not service["MainPID"]:
-            raise ObservationError(
-                "{0} has no running process: it is {1} ({2}, {3})".format(
-                    self.service, service["ActiveState"], service["SubState"], service["Result"] or "no result"
-                )
-            )
-        return service["MainPID"]
-
     def _socket_path(self):
         listeners = _systemd.parse_listeners(_systemd.show(self._run, [self.socket])[self.socket].get("Listen", ""))
         paths = [address for address, kind in listeners if kind == "Stream" and address.startswith("/")]
@@ -103,9 +56,7 @@ class GunicornService:
         return paths[0]
 
     def exposure(self):
-        """The overall exposure as systemd computes it, 0.0 to 10.0."""
-        argv = ["systemd-analyze", "security", "--no-pager", self.service]
-        return _systemd.parse_exposure(command_output(self._run, argv))
+        return self._unit.exposure()
 
     def expand(self, patterns):
         """Names of units; a pattern such as postgresql@*.service becomes those that are loaded, or stays when none is."""
@@ -125,39 +76,18 @@ class GunicornService:
 
     # What the kernel knows
 
-    def _members(self):
-        """(main process, its workers, all processes of the service)."""
-        main = self._pid()
-        members = ControlGroup(main).processes()
-        workers = []
-        for pid in members:
-            try:
-                if _proc.status(pid)["parent"] == main:
-                    workers.append(pid)
-            except FileNotFoundError:
-                continue
-        return main, workers, members
-
     def process(self):
-        """Who the processes are and what they may do: the strongest of each counts."""
-        main, workers, members = self._members()
-        statuses = [_proc.status(pid) for pid in members if os.path.exists("/proc/{0}".format(pid))]
-        return {
-            "pid": main,
-            "age_seconds": round(time.time() - _proc.started_at(main), 1),
-            "processes": len(statuses),
-            "workers": len(workers),
-            "uids": sorted({uid for status in statuses for uid in status["uids"]}),
-            "capabilities": sorted({"{0:x}".format(status["cap_eff"]) for status in statuses}),
-            "no_new_privs": all(status["no_new_privs"] for status in statuses),
-            "seccomp": min(status["seccomp"] for status in statuses),
-        }
+        return self._unit.confinement()
+
+    def sandbox(self):
+        """What a sandbox of the same make refuses."""
+        return _gunicorn_trial.try_sandbox(self._run, self.service, self._unit.pid())
 
     def workers(self):
         """Workers alive, settings in force and cores. A worker that is just being replaced gets a second to come back."""
         settings = self.settings()
         for _attempt in range(5):
-            _main, workers, _members = self._members()
+            _main, workers, _members = self._unit.members()
             if len(workers) == settings["workers"]:
                 break
             time.sleep(0.25)
@@ -176,7 +106,7 @@ class GunicornService:
 
     def settings(self):
         """The settings in force: from the server's own note, otherwise from command line and file."""
-        pid = self._pid()
+        pid = self._unit.pid()
         note = self._record(pid)
         if note:
             return dict(note["settings"], source="the running server")
@@ -193,7 +123,7 @@ class GunicornService:
 
     def limits(self):
         """Limits in force on the running processes."""
-        main, _workers, _members = self._members()
+        main, _workers, _members = self._unit.members()
         path = "/proc/{0}/limits".format(main)
         return {
             "group": ControlGroup(main).limits(),
@@ -203,61 +133,19 @@ class GunicornService:
         }
 
     def memory(self):
-        return ControlGroup(self._pid()).memory()
+        return ControlGroup(self._unit.pid()).memory()
 
     # Is the running process older than what it should run?
 
     def stale(self):
         """Reasons to restart the service, to reload it, and to restart its socket, in words; all empty when it is up to date."""
-        pid = self._pid()
-        started = _proc.started_at(pid)
-        restart = self._stale_unit(started) + self._stale_code(pid, started) + self._stale_environment(pid, started)
-        return {"restart": restart, "reload": self._stale_config(pid), "socket": self._stale_socket()}
-
-    @staticmethod
-    def _newer_files(unit, started):
-        files = [unit["FragmentPath"]] + unit["DropInPaths"]
-        return [path for path in files if path and os.path.exists(path) and os.stat(path).st_mtime > started]
-
-    def _stale_unit(self, started):
-        service = _systemd.show(self._run, [self.service])[self.service]
-        return ["unit: {0} is newer than the process".format(path) for path in self._newer_files(service, started)]
+        return {"restart": self._unit.stale(), "reload": self._stale_config(self._unit.pid()), "socket": self._stale_socket()}
 
     def _stale_socket(self):
         unit = _systemd.show(self._run, [self.socket])[self.socket]
         if unit["ActiveState"] != "active":
             return []
-        opened = time.time() - self._age(unit["ActiveEnterTimestampMonotonic"])
-        return ["socket: {0} is newer than the socket".format(path) for path in self._newer_files(unit, opened)]
-
-    def _stale_code(self, pid, started):
-        if not self._current:
-            return []
-        wanted = os.path.realpath(os.path.join(self._current, "source"))
-        link = "/proc/{0}/cwd".format(pid)
-        try:
-            running = os.readlink(link)
-        except PermissionError:
-            raise NeedsRoot("{0} is not readable".format(link)) from None
-        if running != wanted:
-            return ["code: the process runs in {0}, current is {1}".format(running, wanted)]
-        when, path = newest_file(wanted)
-        if when > started:
-            return ["code: {0} is newer than the process".format(path)]
-        when, package = newest_package(os.path.join(self._current, "venv"))
-        return ["code: package {0} is newer than the process".format(package)] if when > started else []
-
-    def _stale_environment(self, pid, started):
-        path = self._environment_file
-        if not path or not os.path.exists(path) or os.stat(path).st_ctime <= started:
-            return []
-        wanted = _environment_file.parse(read_for_root(path))
-        running = _proc.parse_environ(read_for_root("/proc/{0}/environ".format(pid)))
-        if "INVOCATION_ID" not in running:  # a program that renames itself overwrites what /proc shows
-            return ["environment: {0} is newer than the process".format(path)]
-        unit = _systemd.unit_environment(self._run, self.service)
-        names = _gunicorn.environment_differences(wanted, running, also_set=unit)
-        return ["environment: {0} differ from {1}".format(", ".join(names), path)] if names else []
+        return ["socket: {0} is newer than the socket".format(path) for path in newer_files(unit, active_since(unit))]
 
     def _stale_config(self, pid):
         path = self._config_file
@@ -267,7 +155,7 @@ class GunicornService:
         if note:
             same = note.get("config_sha256") == _gunicorn.digest(_proc.read_text(path))
         else:
-            _main, workers, _members = self._members()
+            _main, workers, _members = self._unit.members()
             same = os.stat(path).st_mtime <= min(_proc.started_at(worker) for worker in workers or [pid])
         return [] if same else ["configuration: {0} is not what the server has loaded".format(path)]
 
@@ -299,22 +187,13 @@ class GunicornService:
             hopeless = unit["ActiveState"] == "failed" or unit["NRestarts"] - first >= _STARTS
             if hopeless or time.monotonic() >= deadline:
                 state = "{0} ({1}), started again {2} times".format(unit["ActiveState"], unit["SubState"], unit["NRestarts"])
-                return {"alive": False, "answer": answer, "state": state, "journal": self.journal()}
+                return {"alive": False, "answer": answer, "state": state, "journal": journal(self._run, self.service, self._environment_file)}
             time.sleep(0.3)
-
-    def journal(self):
-        """What the service wrote last that tells why it does not work, without the values of its environment."""
-        secrets = []
-        if self._environment_file and os.path.exists(self._environment_file):
-            secrets = _gunicorn.secrets_of(_environment_file.parse(read_for_root(self._environment_file)))
-        argv = ["journalctl", "--no-pager", "--output=cat", "--lines={0}".format(_JOURNAL_LINES), "--unit=" + self.service]
-        text = _masking.mask(command_output(self._run, argv), secrets)
-        return _gunicorn.telling_lines(text.splitlines())
 
     def reach(self):
         """Every way in: TCP listeners of the processes, the socket's rights, and what a stranger's account meets there."""
         path = self._socket_path()
-        _main, _workers, members = self._members()
+        _main, _workers, members = self._unit.members()
         listeners = _systemd.parse_listeners(_systemd.show(self._run, [self.socket])[self.socket]["Listen"])
         return {
             "socket_unit": [address for address, _kind in listeners],
@@ -348,6 +227,15 @@ class GunicornService:
                 "known": unit["LoadState"] != "not-found",
             }
             for name, unit in now.items()
+        }
+
+    def steady(self, names, seconds):
+        """The services that do not stay up, each with what it wrote last; empty when all of them run and stay."""
+        seen = self.watch(names, seconds) if names else {}
+        return {
+            name: {"state": unit["active"], "journal": journal(self._run, name, self._environment_file)}
+            for name, unit in seen.items()
+            if unit["active"] != "active" or unit["restarts"] != unit["restarts_before"]
         }
 
     # The drill

@@ -12,6 +12,9 @@ import time
 
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError
 
+#: Of what a sandboxed service has its own (systemd.exec(5)): places, accounts, messages between processes, host name.
+NAMESPACES = ("ipc", "mnt", "user", "uts")
+
 
 def read_text(path):
     """The text of a file; undecodable bytes are kept as marks."""
@@ -31,6 +34,7 @@ def parse_status(text):
         "cap_bnd": int(fields["CapBnd"], 16),
         "no_new_privs": fields.get("NoNewPrivs", "0").strip() == "1",
         "seccomp": int(fields.get("Seccomp", "0")),
+        "seccomp_filters": int(fields.get("Seccomp_filters", "0")),
         "rss_kb": int((fields.get("VmRSS") or "0 kB").split()[0]),
     }
 
@@ -48,6 +52,19 @@ def started_at(pid, proc="/proc"):
 
 def status(pid, proc="/proc"):
     return parse_status(read_text("{0}/{1}/status".format(proc, pid)))
+
+
+def namespaces_shared(pid, proc="/proc"):
+    """Names of the namespaces that a process shares with the first process of the system."""
+    shared = set()
+    for name in NAMESPACES:
+        try:
+            same = os.readlink("{0}/{1}/ns/{2}".format(proc, pid, name)) == os.readlink("{0}/1/ns/{1}".format(proc, name))
+        except PermissionError:
+            raise NeedsRoot("{0}/{1}/ns is not readable".format(proc, pid)) from None
+        if same:
+            shared.add(name)
+    return shared
 
 
 def parse_open_files(text):

@@ -123,3 +123,16 @@ def unit_environment(run_command, name):
     """Names of the variables that a unit sets with Environment=; a quoted value cannot hide a name."""
     text = command_output(run_command, ["systemctl", "show", "--no-pager", "--property=Environment", "--value", name])
     return sorted(set(re.findall(r'(?:^|[\s"])([A-Za-z_][A-Za-z0-9_]*)=', text)))
+
+
+def parse_version(text):
+    """The number in `systemctl --version`: "systemd 252 (252.39-1~deb12u1)" → 252."""
+    found = re.match(r"systemd (\d+)", text)
+    if not found:
+        raise ObservationError("systemctl printed no version")
+    return int(found.group(1))
+
+
+def unit_names(text):
+    """Names in the output of `systemctl list-units --plain --no-legend`."""
+    return parse_failed(text)

@@ -12,8 +12,9 @@ short_description: Look at one socket activated gunicorn service
 version_added: 0.1.0
 description:
   - Observes what systemd, the kernel and the service's own socket say about one gunicorn service C(NAME.service) behind C(NAME.socket).
-  - It has no opinion and changes nothing, with one exception. With O(effects=disruptive) and O(scope=all) it kills the main process once
-    and measures how long the service takes to answer again.
+  - It has no opinion and changes nothing, with two exceptions under O(scope=all). With O(effects=canary) or more it starts a short-lived
+    service of the same make and leaves nothing behind. With O(effects=disruptive) it kills the main process once and measures how long
+    the service takes to answer again.
   - A value out of the service's environment is never returned; the names of changed variables are.
 author: prodready maintainers (@prodready)
 attributes:
@@ -28,10 +29,11 @@ options:
   scope:
     description:
       - V(all) makes every observation.
-      - V(process) only says whether the running process is older than its code, environment, unit or configuration.
+      - V(process) only says whether the running processes are older than their code, environment, unit or configuration.
       - V(alive) only waits until the application answers.
+      - V(steady) only watches the extra processes for a moment, and says what those that do not stay wrote.
     type: str
-    choices: [all, process, alive]
+    choices: [all, process, alive, steady]
     default: all
   current:
     description: The link to the release in force, below which C(source) and C(venv) stand. Empty leaves the code out of the comparison.
@@ -60,6 +62,10 @@ options:
     type: list
     elements: str
     default: []
+  processes:
+    description: The extra processes of the application, from name to options, as the gunicorn role takes them.
+    type: dict
+    default: {}
   stable_seconds:
     description: How long the units have to run without a restart. A process younger than this is watched until it is that old.
     type: int
@@ -69,7 +75,9 @@ options:
     type: int
     default: 60
   effects:
-    description: What the module may do to the service. Only V(disruptive) makes a difference.
+    description:
+      - What the module may do to the service. With V(canary) it tries from inside a sandbox of the same make what a break-in would, in a
+        short-lived service of its own. With V(disruptive) it also kills the main process once.
     type: str
     choices: [none, canary, disruptive]
     default: none
@@ -93,8 +101,9 @@ observations:
   description:
     - Every observation by name, with its RV(ignore:value) or its RV(ignore:error), and its RV(ignore:seconds).
     - With O(scope=all) these are V(units), V(failed_units), V(process), V(workers), V(limits), V(memory), V(exposure), V(stale), V(reach),
-      V(liveness), V(running) and, where it is permitted, V(recovery).
-    - With O(scope=process) these are V(units) and V(stale), with O(scope=alive) it is V(waited).
+      V(liveness), V(processes), V(running) and, where they are permitted, V(sandbox) and V(recovery).
+    - With O(scope=process) these are V(units), V(stale) and V(processes), with O(scope=alive) it is V(waited), with O(scope=steady)
+      V(steady).
   returned: always
   type: dict
   sample:
@@ -110,35 +119,47 @@ observed_from:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.prodready.django.plugins.module_utils._gunicorn_extra import ExtraProcesses
 from ansible_collections.prodready.django.plugins.module_utils._gunicorn_service import GunicornService
 from ansible_collections.prodready.django.plugins.module_utils._observe import Observer
 
 _LIVENESS_ATTEMPTS = 5
 _RECOVERY_SECONDS = 10
+_STEADY_SECONDS = 3
 
 
-def look_at_all(observer, service, options):
+def look_at_all(observer, service, options, run_command):
     """Every observation; watching comes late, when the others have let time pass, and the drill last."""
     for name in ("units", "failed_units", "process", "workers", "limits", "memory", "exposure", "stale", "reach"):
         observer.observe(name, getattr(service, name))
     observer.observe("liveness", service.liveness, _LIVENESS_ATTEMPTS)
-    names = [service.service] + [name for name in service.expand(options["expected_units"]) if name not in (service.service, service.socket)]
-    observer.observe("running", service.watch, [service.socket] + names, options["stable_seconds"])
+    observer.observe("processes", lambda: ExtraProcesses(run_command, options).look(thorough=True))
+    observer.observe("running", lambda: service.watch(declared_units(service, options, run_command), options["stable_seconds"]))
+    if options["effects"] != "none":
+        observer.observe("sandbox", service.sandbox)
     if options["effects"] == "disruptive":
         observer.observe("recovery", service.kill_and_recover, _RECOVERY_SECONDS)
+
+
+def declared_units(service, options, run_command):
+    """Every unit that has to run for this application, each once."""
+    extra = ExtraProcesses(run_command, options)
+    names = [service.socket, service.service] + extra.services + extra.timers + service.expand(options["expected_units"])
+    return list(dict.fromkeys(names))
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "scope": {"type": "str", "choices": ["all", "process", "alive"], "default": "all"},
+            "scope": {"type": "str", "choices": ["all", "process", "alive", "steady"], "default": "all"},
             "current": {"type": "str", "default": ""},
             "environment_file": {"type": "str", "default": ""},
             "config_file": {"type": "str", "default": ""},
             "liveness_path": {"type": "str", "default": ""},
             "host": {"type": "str", "default": "localhost"},
             "expected_units": {"type": "list", "elements": "str", "default": []},
+            "processes": {"type": "dict", "default": {}},
             "stable_seconds": {"type": "int", "default": 30},
             "wait": {"type": "int", "default": 60},
             "effects": {"type": "str", "choices": ["none", "canary", "disruptive"], "default": "none"},
@@ -148,13 +169,17 @@ def main():
     module.run_command_environ_update = {"LC_ALL": "C", "SYSTEMD_COLORS": "0"}
     observer = Observer()
     service = GunicornService(module.run_command, module.params)
-    if module.params["scope"] == "all":
-        look_at_all(observer, service, module.params)
-    elif module.params["scope"] == "process":
+    run, options = module.run_command, module.params
+    if options["scope"] == "all":
+        look_at_all(observer, service, options, run)
+    elif options["scope"] == "process":
         observer.observe("units", service.units)
         observer.observe("stale", service.stale)
+        observer.observe("processes", lambda: ExtraProcesses(run, options).look(thorough=False))
+    elif options["scope"] == "steady":
+        observer.observe("steady", lambda: service.steady(ExtraProcesses(run, options).services, _STEADY_SECONDS))
     else:
-        observer.observe("waited", service.wait_until_alive, module.params["wait"])
+        observer.observe("waited", service.wait_until_alive, options["wait"])
     module.exit_json(**observer.result())
 
 

@@ -53,13 +53,20 @@ def recycling_and_timeout(value: Mapping[str, Any], context: Context) -> Verdict
 
 
 def fits_pool(value: Mapping[str, Any], context: Context) -> Verdict:
-    """Every thread may hold one connection; while workers are replaced, the old ones are still there."""
+    """Every thread and every extra process may hold one connection or more; an ASGI worker has one thread."""
     workers, threads = value["settings"]["workers"], value["settings"]["threads"]
     if workers is None or threads is None:
         return unknown("a setting is computed and cannot be read from the file", value["settings"])
+    processes = context.observations["processes"]
+    if "error" in processes:
+        return unknown(processes["error"])
+    others = processes["value"]["connections"]
     most = int(context.param("database_connections"))
-    needed = workers * threads
-    problems = [] if needed <= most else [f"{workers} workers of {threads} threads may need {needed} connections, {most} are given out"]
+    needed = workers * threads + others
+    problems = []
+    if needed > most:
+        also = f" and {others} of extra processes" if others else ""
+        problems.append(f"{workers} workers of {threads} threads{also} may need {needed} connections, {most} are given out")
     return _verdict(problems, needed, f"at most {most}")
 
 
@@ -92,24 +99,93 @@ def in_effect(value: Mapping[str, Any], context: Context) -> Verdict:
     return _verdict(problems, problems, "files loaded; the process is newer than its unit, environment, code and configuration")
 
 
-def sandboxed(value: float, context: Context) -> Verdict:
-    """What systemd computes from the unit, held against what the kernel says of the running processes."""
-    process = context.observations["process"]
-    if "error" in process:
-        return unknown(process["error"])
-    kernel = process["value"]
-    most = context.args["exposure_at_most"]
+def _confinement(kernel: Mapping[str, Any], exposure: float, most: float) -> list[str]:
+    """What systemd computes from a unit, held against what the kernel says of the running processes."""
     problems = []
-    if value > most:
-        problems.append(f"systemd computes an exposure of {value}")
+    if exposure > most:
+        problems.append(f"systemd computes an exposure of {exposure}")
     if not kernel["no_new_privs"]:
         problems.append("a process may gain privileges")
     if kernel["seccomp"] != 2:
         problems.append("a process runs without a system call filter")
-    if kernel["capabilities"] != ["0"]:
-        problems.append("a process has capabilities")
-    observed = {"exposure": value, **{key: kernel[key] for key in ("no_new_privs", "seccomp", "capabilities")}}
-    return _verdict(problems, observed, f"exposure at most {most}; no new privileges, a system call filter, no capabilities")
+    if kernel["capabilities"] != ["0"] or kernel["bounding"] != ["0"]:
+        problems.append("a process has capabilities, or may get some")
+    if kernel["namespaces_shared"]:
+        problems.append(f"a process shares the host's namespaces ({', '.join(kernel['namespaces_shared'])})")
+    return problems
+
+
+_KERNEL = ("no_new_privs", "seccomp", "capabilities", "bounding", "namespaces_shared")
+
+
+def sandboxed(value: float, context: Context) -> Verdict:
+    process = context.observations["process"]
+    if "error" in process:
+        return unknown(process["error"])
+    kernel, most = process["value"], context.args["exposure_at_most"]
+    observed = {"exposure": value, **{key: kernel[key] for key in _KERNEL}}
+    expected = f"exposure at most {most}; no new privileges, a system call filter, no capabilities, namespaces of its own"
+    return _verdict(_confinement(kernel, value, most), observed, expected)
+
+
+def sandbox_refuses(value: Mapping[str, Any], context: Context) -> Verdict:
+    """Nothing of what was tried inside was done; and the trial was made under the same rules as the running process."""
+    trials, running = value["trials"], value["running"]
+    if not trials:
+        return unknown("nothing was tried")
+    inside = {key: value[key] for key in running}
+    problems = []
+    if inside != running:
+        problems.append(f"the running process has other rules ({running}) than its unit gives now ({inside})")
+    problems += [f"{trial}: succeeded" for trial, result in trials.items() if result == "done"]
+    by_sandbox = {"write to /etc": "EROFS", "write to /run/lock": "EROFS"}
+    problems += [
+        f"{trial}: refused by file rights alone ({trials[trial]}), not by a read-only system"
+        for trial, wanted in by_sandbox.items()
+        if trials.get(trial) not in (wanted, "done")
+    ]
+    return _verdict(problems, trials, "every trial is refused by the sandbox")
+
+
+def _of_processes(value: Mapping[str, Any], problems: list[str], expected: str, *keys: str) -> Verdict:
+    observed = {name: {key: unit.get(key) for key in keys} for name, unit in value["units"].items()}
+    return _verdict(problems, observed, expected)
+
+
+def processes_active(value: Mapping[str, Any], context: Context) -> Verdict:
+    """Every declared process runs and starts at boot, and none that is no longer declared does."""
+    problems = []
+    for name, unit in value["units"].items():
+        if not unit["known"]:
+            problems.append(f"{name} is unknown to systemd")
+        elif unit["active"] != "active":
+            problems.append(f"{name} is {unit['active']}")
+        elif unit["enabled"] != "enabled":
+            problems.append(f"{name} is {unit['enabled'] or 'not enabled'}")
+    problems += [f"{name} is not declared" for name in value["surplus"]["units"]]
+    return _of_processes(value, problems, "active and enabled, and no other", "active", "enabled")
+
+
+def processes_in_effect(value: Mapping[str, Any], context: Context) -> Verdict:
+    problems = []
+    for name, unit in value["units"].items():
+        if unit["reload_needed"]:
+            problems.append(f"{name}: systemd has not loaded what its files say now")
+        problems += [f"{name}: {reason}" for reason in unit["stale"]]
+    return _of_processes(value, problems, "files loaded; every process is newer than its unit, environment and code", "stale")
+
+
+def processes_sandboxed(value: Mapping[str, Any], context: Context) -> Verdict:
+    """Each process without root, and confined as the web service is."""
+    most = context.args["exposure_at_most"]
+    confined = {name: unit["confinement"] for name, unit in value["units"].items() if "confinement" in unit}
+    problems = []
+    for name, kernel in confined.items():
+        problems += [f"{name}: {problem}" for problem in _confinement(kernel, kernel["exposure"], most)]
+        if 0 in kernel["uids"]:
+            problems.append(f"{name}: a process runs with the rights of root")
+    observed = {name: {key: kernel[key] for key in ("exposure", "uids", *_KERNEL)} for name, kernel in confined.items()}
+    return _verdict(problems, observed, f"no root; exposure at most {most}; the kernel's limits as for the web service")
 
 
 def restart_policy(value: Mapping[str, Any], context: Context) -> Verdict:
@@ -228,6 +304,10 @@ JUDGEMENTS = {
         unprivileged,
         in_effect,
         sandboxed,
+        sandbox_refuses,
+        processes_active,
+        processes_in_effect,
+        processes_sandboxed,
         restart_policy,
         recovered,
         group_limits,

@@ -18,7 +18,16 @@ SERVICE = {
 }  # fmt: skip
 SOCKET = {**SERVICE, "Id": "alpha.socket"}
 UNITS = {"service": SERVICE, "socket": SOCKET}
-PROCESS = {"processes": 6, "uids": [999], "no_new_privs": True, "seccomp": 2, "capabilities": ["0"]}
+PROCESS = {"processes": 6, "uids": [999], "no_new_privs": True, "seccomp": 2, "capabilities": ["0"], "bounding": ["0"], "namespaces_shared": []}
+RULES = {"filters": 4, "capabilities": "0"}
+TRIALS = {"write to /etc": "EROFS", "write to /run/lock": "EROFS", "trace a process": "EPERM", "mount": "EPERM"}
+SANDBOX = {**RULES, "trials": TRIALS, "running": RULES}
+EXTRA = {"known": True, "active": "active", "enabled": "enabled", "reload_needed": False, "stale": [], "confinement": {**PROCESS, "exposure": 0.9}}
+TIMER = {"known": True, "active": "active", "enabled": "enabled", "reload_needed": False, "stale": []}
+PROCESSES = {
+    "units": {"alpha-queue.service": EXTRA, "alpha-clear.timer": TIMER}, "surplus": {"files": [], "units": []}, "memory_mb": 300, "connections": 0,
+    "any": True,
+}  # fmt: skip
 FRESH = {"restart": [], "reload": [], "socket": []}
 LIMITS = {
     "group": {"version": 1, "memory_bytes": 786432000, "processes": 256, "cpu_cores": 1.6}, "open_files": {"soft": 4096, "hard": 4096},
@@ -43,6 +52,18 @@ def settings(**changes):
 
 def group(**changes):
     return {**LIMITS, "group": {**LIMITS["group"], **changes}}
+
+
+def extra(**changes):
+    return {**PROCESSES, "units": {**PROCESSES["units"], "alpha-queue.service": {**EXTRA, **changes}}}
+
+
+def confined(**changes):
+    return extra(confinement={**EXTRA["confinement"], **changes})
+
+
+def tried(**changes):
+    return {**SANDBOX, "trials": {**TRIALS, **changes}}
 
 
 def units(**changes):
@@ -82,6 +103,30 @@ CASES = [
     ("sandboxed", 0.9, "pass"),
     ("sandboxed", 2.0, "pass"),
     ("sandboxed", 2.1, "fail"),
+    ("sandbox_refuses", SANDBOX, "pass"),
+    ("sandbox_refuses", tried(mount="done"), "fail"),
+    ("sandbox_refuses", tried(mount="killed"), "pass"),
+    ("sandbox_refuses", tried(**{"write to /run/lock": "done"}), "fail"),
+    ("sandbox_refuses", tried(**{"write to /etc": "EACCES"}), "fail"),
+    ("sandbox_refuses", {**SANDBOX, "running": {**RULES, "filters": 0}}, "fail"),
+    ("sandbox_refuses", {**SANDBOX, "running": {**RULES, "capabilities": "400"}}, "fail"),
+    ("sandbox_refuses", {**SANDBOX, "trials": {}}, "error"),
+    ("processes_active", PROCESSES, "pass"),
+    ("processes_active", extra(active="activating"), "fail"),
+    ("processes_active", extra(active="inactive"), "fail"),
+    ("processes_active", extra(enabled="disabled"), "fail"),
+    ("processes_active", extra(known=False), "fail"),
+    ("processes_active", {**PROCESSES, "surplus": {"files": [], "units": ["alpha-old.service"]}}, "fail"),
+    ("processes_in_effect", PROCESSES, "pass"),
+    ("processes_in_effect", extra(stale=["code: the process runs in /srv/alpha/releases/1/source"]), "fail"),
+    ("processes_in_effect", extra(reload_needed=True), "fail"),
+    ("processes_sandboxed", PROCESSES, "pass"),
+    ("processes_sandboxed", confined(exposure=2.1), "fail"),
+    ("processes_sandboxed", confined(uids=[0]), "fail"),
+    ("processes_sandboxed", confined(seccomp=0), "fail"),
+    ("processes_sandboxed", confined(no_new_privs=False), "fail"),
+    ("processes_sandboxed", confined(bounding=["1ffffffffff"]), "fail"),
+    ("processes_sandboxed", confined(namespaces_shared=["mnt"]), "fail"),
     ("restart_policy", SERVICE, "pass"),
     ("restart_policy", {**SERVICE, "Restart": "on-failure"}, "pass"),
     ("restart_policy", {**SERVICE, "Restart": "no"}, "fail"),
@@ -127,7 +172,13 @@ CASES = [
 
 
 def judge(name, value, **observations):
-    found = {"units": {"value": UNITS}, "process": {"value": PROCESS}, "workers": {"value": WORKERS}, **observations}
+    found = {
+        "units": {"value": UNITS},
+        "process": {"value": PROCESS},
+        "workers": {"value": WORKERS},
+        "processes": {"value": PROCESSES},
+        **observations,
+    }
     context = Context(
         params={"database_connections": 10, "stable_seconds": 30}, observations=found, now=datetime(2026, 11, 1, tzinfo=timezone.utc), args=ARGS
     )
@@ -154,7 +205,12 @@ def test_every_judgement_is_seen_passing_and_failing():
         ("sandboxed", 0.9, {"process": {"value": {**PROCESS, "seccomp": 0}}}, "fail"),
         ("sandboxed", 0.9, {"process": {"value": {**PROCESS, "capabilities": ["0", "400"]}}}, "fail"),
         ("sandboxed", 0.9, {"process": {"value": {**PROCESS, "no_new_privs": False}}}, "fail"),
+        ("sandboxed", 0.9, {"process": {"value": {**PROCESS, "bounding": ["400"]}}}, "fail"),
+        ("sandboxed", 0.9, {"process": {"value": {**PROCESS, "namespaces_shared": ["mnt", "user"]}}}, "fail"),
         ("sandboxed", 0.9, {"process": {"error": "needs root"}}, "error"),
+        ("fits_pool", WORKERS, {"processes": {"value": {**PROCESSES, "connections": 1}}}, "fail"),
+        ("fits_pool", settings(workers=4), {"processes": {"value": {**PROCESSES, "connections": 2}}}, "pass"),
+        ("fits_pool", WORKERS, {"processes": {"error": "no systemd"}}, "error"),
         ("open_files", {**LIMITS, "open_files": {"soft": 1024, "hard": 1024}}, {"workers": {"value": settings(worker_class="sync")}}, "pass"),
         ("open_files", LIMITS, {"workers": {"error": "needs root"}}, "error"),
     ],

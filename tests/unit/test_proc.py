@@ -43,7 +43,7 @@ HYBRID_MOUNTS = """759 758 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup
 def test_a_status_says_who_and_what_is_allowed():
     assert _proc.parse_status(STATUS) == {
         "name": "gunicorn", "parent": 1, "uids": [999] * 4, "gids": [997] * 4, "cap_eff": 0, "cap_bnd": 0,
-        "no_new_privs": True, "seccomp": 2, "rss_kb": 26516,
+        "no_new_privs": True, "seccomp": 2, "seccomp_filters": 0, "rss_kb": 26516,
     }  # fmt: skip
 
 
@@ -114,3 +114,11 @@ def test_processor_time_is_in_cores(text, cores):
 def test_a_counter_that_the_kernel_lacks_is_none_not_zero():
     assert _cgroup.parse_counter("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill") == 3
     assert _cgroup.parse_counter("oom_kill_disable 0\n", "oom_kill") is None
+
+
+def test_a_namespace_shared_with_the_first_process_is_named(tmp_path):
+    for pid, links in {"1": {"mnt": 1, "user": 2, "ipc": 3, "uts": 4}, "7": {"mnt": 11, "user": 2, "ipc": 13, "uts": 4}}.items():
+        (tmp_path / pid / "ns").mkdir(parents=True)
+        for name, number in links.items():
+            (tmp_path / pid / "ns" / name).symlink_to(f"{name}:[{number}]")
+    assert _proc.namespaces_shared(7, str(tmp_path)) == {"user", "uts"}

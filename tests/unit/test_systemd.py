@@ -79,3 +79,13 @@ def test_names_of_the_units_own_variables_are_found():
         return (0, 'HOME=/var/lib/alpha "GREETING=hi there" TZ=UTC\n', "")
 
     assert _systemd.unit_environment(run, "alpha.service") == ["GREETING", "HOME", "TZ"]
+
+
+@pytest.mark.parametrize(("text", "version"), [("systemd 252 (252.39-1~deb12u1)\n+PAM", 252), ("systemd 257 (257.9-1~deb13u1)", 257)])
+def test_the_version_is_its_first_number(text, version):
+    assert _systemd.parse_version(text) == version
+
+
+def test_no_version_is_an_error():
+    with pytest.raises(ObservationError, match="no version"):
+        _systemd.parse_version("System has not been booted with systemd")
