@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql_queries as queries
+from ansible_collections.prodready.django.plugins.module_utils import _postgresql_upkeep as upkeep
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, Observer, command_output
 from ansible_collections.prodready.django.plugins.module_utils._postgresql_handshake import certificate_hash, handshake, look_at_tls
 
@@ -34,7 +35,8 @@ class Psql:
             else " -c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
         )
 
-    def _argv(self):
+    def argv(self):
+        """What makes a command one of the operating-system user postgres."""
         try:
             account = pwd.getpwnam(SYSTEM_USER)
         except KeyError as error:
@@ -48,7 +50,7 @@ class Psql:
     def run(self, script, database="postgres", arguments=()):
         """The output of a script; a connection that fails is a sentence."""
         rc, out, err = self._run_command(
-            self._argv() + ["timeout", "30", "psql", "-XAtq", "-w", "-p", str(self._port)] + list(arguments),
+            self.argv() + ["timeout", "30", "psql", "-XAtq", "-w", "-p", str(self._port)] + list(arguments),
             data=script,
             environ_update={
                 "PGDATABASE": database,
@@ -158,6 +160,7 @@ def _config(sections, server, settings):
     problems = pg.rows(sections, "configuration_errors")
     waiting = pg.row(sections, "pending_restart")["names"]
     return {
+        "files": files,
         "newer": newer,
         "errors": [problem for problem in problems if not problem["restart"]],
         "needs_restart": sorted(set(waiting) | {problem["name"] for problem in problems if problem["restart"]}),
@@ -225,15 +228,81 @@ def observe_clusters(root="/etc/postgresql"):
     for path in sorted(Path(root).glob("*/*/postgresql.conf")):
         version, name = path.parts[-3:-1]
         files = [path, *sorted(path.parent.glob("conf.d/*.conf"))]
-        ports = re.findall(r"(?m)^\s*port\s*=?\s*'?(\d+)", "\n".join(one.read_text(encoding="utf-8", errors="replace") for one in files))
+        text = "\n".join(one.read_text(encoding="utf-8", errors="replace") for one in files)
+        ports = re.findall(r"(?m)^\s*port\s*=?\s*'?(\d+)", text)
         found.append({"version": version, "name": name, "port": int(ports[-1]) if ports else 5432})
     return found
 
 
-def observe_cluster(run_command, *, port, ca_file="", files=(), copies=()):
+def observe_inhabitants(run_command, clusters):
+    """Databases and roles of each cluster, as far as it answers: what somebody else would lose."""
+    script = pg.section(
+        "databases", "SELECT to_json(datname)::text FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1') ORDER BY 1"
+    )
+    script += pg.section("roles", "SELECT to_json(rolname)::text FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres' ORDER BY 1")
+    found = []
+    for cluster in clusters:
+        sections = _try_sections(Psql(run_command, cluster["port"]), script)
+        try:
+            found.append({"port": cluster["port"], "databases": pg.rows(sections, "databases"), "roles": pg.rows(sections, "roles"), "problem": ""})
+        except ObservationError as error:
+            found.append({"port": cluster["port"], "databases": [], "roles": [], "problem": str(error)})
+    return found
+
+
+def observe_preloaded(cluster, root="/etc/postgresql", ours="50-prodready.conf"):
+    """What somebody else's files of a cluster load at its start; ours is not asked, so that it can be kept beside it."""
+    path = Path(root, cluster, "postgresql.conf")
+    files = [one for one in [path, *sorted(path.parent.glob("conf.d/*.conf"))] if one.is_file() and one.name != ours]
+    text = "\n".join(one.read_text(encoding="utf-8", errors="replace") for one in files)
+    found = re.findall(r"(?m)^\s*shared_preload_libraries\s*=?\s*'([^'\n]*)'", text)
+    return upkeep.library_names(found[-1]) if found else []
+
+
+def observe_file_settings(sections):
+    """The settings that other files than ours make, by name: what ours overrides, and what overrides ours."""
+    found = {}
+    for row in pg.rows(sections, "file_settings"):
+        found[row["name"]] = {"setting": row["setting"], "file": row["file"]}
+    return found
+
+
+def observe_foreign_rules(saved, cluster, root="/etc/postgresql"):
+    """The access rules that were there before ours, without comments: those that were saved, or those in force."""
+    kept = bool(saved) and Path(saved).is_file()
+    path = saved if kept else str(Path(root, cluster, "pg_hba.conf"))
+    if not Path(path).is_file():
+        return {"kept": False, "rules": []}
+    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines()]
+    return {"kept": kept, "rules": [line for line in lines if line and not line.startswith("#")]}
+
+
+def observe_for_provisioning(observer, run_command, sections, provisioned):
+    """What only provisioning asks: whom it would meet, and what was there before it."""
+    clusters = observer.observe("clusters", observe_clusters)
+    observer.observe("inhabitants", observe_inhabitants, run_command, clusters or [])
+    observer.observe("preloaded", observe_preloaded, provisioned["cluster"])
+    observer.observe("file_settings", observe_file_settings, sections)
+    observer.observe("foreign_rules", observe_foreign_rules, provisioned.get("saved_rules"), provisioned["cluster"])
+
+
+def _observe_upkeep(observer, run_command, psql, sections):
+    """How the cluster is kept well."""
+    for name in ("stuck", "holders"):
+        observer.observe(name, pg.rows, sections, name)
+    for name in ("connections", "autovacuum"):
+        observer.observe(name, pg.row, sections, name)
+    databases = (observer.observations.get("databases") or {}).get("value") or []
+    observer.observe("statements", upkeep.observe_statements, psql, sections, databases)
+    observer.observe("pooler", lambda: upkeep.observe_pooler(run_command, psql.argv()))
+    observer.observe("maintenance", upkeep.observe_maintenance, run_command)
+
+
+def observe_cluster(run_command, *, port, ca_file="", files=(), copies=(), provisioned=None):
     """All observations of one cluster; also what the databases' observations need of it."""
     observer = Observer()
-    sections = _try_sections(Psql(run_command, port), queries.cluster_script())
+    psql = Psql(run_command, port)
+    sections = _try_sections(psql, queries.cluster_script() + upkeep.cluster_script())
     observer.observe("answers", _answers, sections, "server")
     server = observer.observe("server", pg.row, sections, "server") or {}
     settings = observer.observe("settings", pg.row, sections, "settings") or {}
@@ -251,10 +320,14 @@ def observe_cluster(run_command, *, port, ca_file="", files=(), copies=()):
             kind: handshake(app_address(listeners), port, user=SYSTEM_USER, database="postgres", tls=kind == "tls") for kind in ("tls", "plain")
         },
     )
-    observer.observe("clusters", observe_clusters)
     observer.observe("files", observe_files, files)
     observer.observe("copies", observe_copies, copies)
-    return observer, listeners
+    if provisioned:
+        observer.observe("pooler", lambda: upkeep.observe_pooler(run_command, psql.argv()))
+        observe_for_provisioning(observer, run_command, sections, provisioned)
+    else:
+        _observe_upkeep(observer, run_command, psql, sections)
+    return observer, {"listeners": listeners, "pid": server.get("pid")}
 
 
 # --- A database ---------------------------------------------------------------------------------------------------------------------------
@@ -293,20 +366,23 @@ def _attempts(sections, names):
     return found
 
 
-def _search(psql, sections, name, app_role, declared):
+def _search(psql, sections, name, app_role, declared, language):
     """Search vectors, columns or expressions of indexes: configuration, indexes, and what a search does with them."""
     targets = pg.rows(sections, "search_columns") + pg.rows(sections, "search_expressions")
     fallback = declared or pg.row(sections, "database")["text_search_config"].split(".")[-1]
     for target in targets:
         target["configurations"] = pg.configurations(target["expression"])
         target["fallback"] = fallback
+        # A configuration of our own knows the forms of the words of the language it was copied from.
+        target["language"] = (
+            language if language and (target["configurations"] or [fallback])[0] == declared else (target["configurations"] or [fallback])[0]
+        )
         target["name"] = "{0}.{1}".format(target["table"], target["column"]) if target["column"] else target["indexes"][0]["name"]
     tried = psql.sections(queries.search_script(targets, app_role), name)
     plans = _attempts(tried, ["plan_{0}".format(number) for number in range(len(targets))])
     described = []
     for number, target in enumerate(targets):
         stem = "stem_{0}".format(number)
-        configuration = (target["configurations"] or [fallback])[0]
         described.append(
             {
                 "name": target["name"],
@@ -314,7 +390,7 @@ def _search(psql, sections, name, app_role, declared):
                 "configurations": target["configurations"],
                 "indexes": target["indexes"],
                 "generated": bool(target["expression"]),
-                "word_known": configuration in pg.STEMS,
+                "word_known": target["language"] in pg.STEMS,
                 "stems": pg.row(tried, stem)["found"] if stem in tried and not tried[stem]["sqlstate"] else None,
                 "problem": tried[stem]["message"] if stem in tried else "",
                 "plan_indexes": sorted({node["index"] for node in plans[number]["nodes"] if node["index"]}),
@@ -354,12 +430,19 @@ def _handshakes(run_command, listeners, port, name, user, networks):
     }
 
 
-def observe_database(run_command, entry, *, port, listeners, addresses):
+def _slow_log(psql, sections, name, app_role, pid):
+    if not pid:
+        raise ObservationError("the server did not tell its process")
+    return upkeep.observe_slow_log(psql, name, app_role, pg.row(sections, "session")["log_min_duration_statement"], pid)
+
+
+def observe_database(run_command, entry, *, port, seen, addresses):
     """All observations of one database; `entry` names it, its roles and what it declares."""
     observer = Observer()
     name, app_role = entry["name"], entry.get("app_role") or ""
     psql = Psql(run_command, port)
-    sections = _try_sections(psql, queries.database_script(app_role), name)
+    script = queries.database_script(app_role) + pg.section("tables", upkeep.TABLES)
+    sections = _try_sections(psql, script + (upkeep.session_script(app_role) if app_role else ""), name)
     observer.observe("answers", _answers, sections, "database")
     database = observer.observe("database", pg.row, sections, "database") or {}
     observer.observe("collations", _collations, sections, database)
@@ -367,11 +450,16 @@ def observe_database(run_command, entry, *, port, listeners, addresses):
     observer.observe("indexes", pg.row, sections, "indexes")
     observer.observe("foreign_keys", pg.row, sections, "foreign_keys")
     observer.observe("schemas", pg.rows, sections, "schemas")
-    observer.observe("search", _search, psql, sections, name, app_role, entry.get("text_search_config") or "")
+    observer.observe("tables", pg.rows, sections, "tables")
+    observer.observe(
+        "search", _search, psql, sections, name, app_role, entry.get("text_search_config") or "", entry.get("text_search_language") or ""
+    )
     observer.observe("hot_queries", _hot_queries, psql, name, app_role, entry.get("hot_queries") or [])
     if app_role:
         observer.observe("app_role", pg.row, sections, "app_role")
         observer.observe("denied", _denied, sections)
         networks = pg.resolve_addresses(addresses)
-        observer.observe("handshakes", _handshakes, run_command, listeners, port, name, app_role, networks)
+        observer.observe("handshakes", _handshakes, run_command, seen["listeners"], port, name, app_role, networks)
+        observer.observe("session", upkeep.read_session, sections)
+        observer.observe("slow_log", _slow_log, psql, sections, name, app_role, seen["pid"])
     return observer

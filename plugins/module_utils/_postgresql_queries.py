@@ -54,6 +54,9 @@ CLUSTER = {
           'restart', coalesce(s.context = 'postmaster' AND f.error = 'setting could not be applied', false))
         FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
         WHERE f.error IS NOT NULL ORDER BY f.seqno""",
+    "file_settings": """
+        SELECT json_build_object('name', name, 'setting', setting, 'file', sourcefile)
+        FROM pg_file_settings WHERE name IS NOT NULL AND sourcefile !~ '/50-prodready[.]conf$' ORDER BY seqno""",
     "hba": "SELECT row_to_json(r) FROM pg_hba_file_rules r ORDER BY line_number",
     "roles": """
         SELECT json_build_object('rolname', r.rolname, 'rolcanlogin', r.rolcanlogin, 'rolsuper', r.rolsuper,
@@ -170,7 +173,7 @@ def search_script(targets, app_role):
     parts = []
     for number, target in enumerate(targets):
         configuration = (target["configurations"] or [target["fallback"]])[0]
-        form, word = STEMS.get(configuration, ("houses", "house"))
+        form, word = STEMS.get(target["language"], ("houses", "house"))
         query = "plainto_tsquery({0}::regconfig, {1})".format(quote_literal(configuration), quote_literal(word))
         if target["expression"]:
             filled = ", ".join("{0}, {1}".format(quote_literal(name), quote_literal(form)) for name in target["texts"] or [])

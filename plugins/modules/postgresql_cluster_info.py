@@ -43,6 +43,10 @@ options:
         description: Text search configuration that the application declares, empty where it declares none.
         type: str
         default: ""
+      text_search_language:
+        description: The configuration of PostgreSQL that O(databases[].text_search_config) is a copy of, empty where it is PostgreSQL's own.
+        type: str
+        default: ""
       hot_queries:
         description: Queries that must not read whole tables; each is explained, never run.
         type: list
@@ -76,6 +80,18 @@ options:
         description: The copy.
         type: path
         required: true
+  provisioned:
+    description:
+      - Given by provisioning, which asks whom it would meet on the host and what was there before it, and not how the server is kept.
+    type: dict
+    suboptions:
+      cluster:
+        description: The cluster that is provisioned, as C(version/name).
+        type: str
+        required: true
+      saved_rules:
+        description: File in which the access rules that were there before ours are saved.
+        type: path
 attributes:
   check_mode:
     description: Only looks, so check mode makes no difference.
@@ -118,6 +134,7 @@ DATABASE_OPTIONS = {
     "owner": {"type": "str", "default": ""},
     "app_role": {"type": "str", "default": ""},
     "text_search_config": {"type": "str", "default": ""},
+    "text_search_language": {"type": "str", "default": ""},
     "hot_queries": {"type": "list", "elements": "str", "default": []},
 }
 COPY_OPTIONS = {"source": {"type": "path", "required": True}, "target": {"type": "path", "required": True}}
@@ -131,20 +148,22 @@ def main():
             "addresses": {"type": "list", "elements": "str", "default": ["127.0.0.1/32", "::1/128"]},
             "ca_file": {"type": "path", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
+            "provisioned": {"type": "dict", "options": {"cluster": {"type": "str", "required": True}, "saved_rules": {"type": "path"}}},
             "copies": {"type": "list", "elements": "dict", "default": [], "options": COPY_OPTIONS},
         },
         supports_check_mode=True,
     )
     asked = module.params
-    cluster, listeners = observe_cluster(
+    cluster, seen = observe_cluster(
         module.run_command,
         port=asked["port"],
         ca_file=asked["ca_file"],
         files=asked["files"],
         copies=[(pair["source"], pair["target"]) for pair in asked["copies"]],
+        provisioned=asked["provisioned"],
     )
     databases = {
-        entry["name"]: observe_database(module.run_command, entry, port=asked["port"], listeners=listeners, addresses=asked["addresses"]).result()
+        entry["name"]: observe_database(module.run_command, entry, port=asked["port"], seen=seen, addresses=asked["addresses"]).result()
         for entry in asked["databases"]
     }
     module.exit_json(databases=databases, **cluster.result())

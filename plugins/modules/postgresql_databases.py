@@ -55,6 +55,24 @@ options:
         description: Default text search configuration of the database, empty to leave the cluster's.
         type: str
         default: ""
+      text_search:
+        description:
+          - A text search configuration that is made in schema C(public), belongs to the owner, and becomes the database's default instead
+            of O(databases[].text_search_config).
+        type: dict
+        suboptions:
+          config:
+            description: Its name.
+            type: str
+            required: true
+          copy:
+            description: The configuration of PostgreSQL that it is a copy of.
+            type: str
+            required: true
+          unaccent:
+            description: Whether words lose their accents before they are compared. Creates the extension C(unaccent).
+            type: bool
+            default: false
   passwords:
     description:
       - The password of each role named in O(databases), in printable ASCII.
@@ -66,6 +84,17 @@ options:
     description: Settings of every session of the applications' roles.
     type: dict
     default: {}
+  monitoring_extensions:
+    description: Extensions that are created in database C(postgres), for whoever watches the cluster.
+    type: list
+    elements: str
+    default: []
+  adopt_existing:
+    description:
+      - Whether a role or database of a declared name that somebody else made may be taken over. Without it nothing is changed and the
+        module fails with a sentence. A role is ours when it carries our comment, or when its password is the declared one.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what it would change.
@@ -95,15 +124,26 @@ changes:
   type: list
   elements: str
   sample: ["role newsroom_app", "database newsroom"]
+notes:
+  description: What belongs to somebody else inside the databases and was left to them, in sentences.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql_plan as planning
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
-from ansible_collections.prodready.django.plugins.module_utils._postgresql import rows
+from ansible_collections.prodready.django.plugins.module_utils._postgresql import rows, section
 from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe import Psql
 
+SEARCH_OPTIONS = {
+    "config": {"type": "str", "required": True},
+    "copy": {"type": "str", "required": True},
+    "unaccent": {"type": "bool", "default": False},
+}
 DATABASE_OPTIONS = {
     "name": {"type": "str", "required": True},
     "owner": {"type": "str", "required": True},
@@ -111,6 +151,7 @@ DATABASE_OPTIONS = {
     "connection_limit": {"type": "int", "default": 40},
     "extensions": {"type": "list", "elements": "str", "default": []},
     "text_search_config": {"type": "str", "default": ""},
+    "text_search": {"type": "dict", "options": SEARCH_OPTIONS},
 }
 
 
@@ -132,32 +173,48 @@ def apply(psql, facts, database="postgres"):
         psql.run(f"\\set VERBOSITY terse\n{statement};\n", database, ["-v", "ON_ERROR_STOP=1"])
 
 
-def ensure(psql, entry, check_mode):
-    """Bring one database to what is declared; the facts that differed."""
-    refuse_odd_passwords(entry)
+def look(psql, entry):
+    """The roles, the database and the encoding of new ones, as they are."""
     found = psql.sections(planning.cluster_questions(entry))
     roles = {row["rolname"]: row for row in rows(found, "roles")}
     described = rows(found, "database")
     database = next((row for row in described if "owner" in row), None)
     template = next((row["template"] for row in described if "template" in row), "UTF8")
+    return roles, database, template
+
+
+def ensure(psql, entry, check_mode):
+    """Bring one database to what is declared; the facts that differed, and what was left to others."""
+    roles, database, template = look(psql, entry)
     changes = planning.plan(planning.cluster_facts(entry, roles, database, template))
     if not check_mode:
         apply(psql, changes)
     elif database is None or len(roles) < len({entry["owner"], entry["app_role"]}):
-        return changes
+        return changes, []
     inside = psql.sections(planning.database_questions(entry), entry["name"])
-    schema = rows(inside, "schema")
+    schema = (rows(inside, "schema") or [None])[0]
+    search = {which: planning.read_search(rows(inside, "search_" + which)) for which in ("copied", "made") if entry["text_search"]}
     facts = planning.database_facts(
         entry,
         rows(inside, "access")[0],
-        schema[0] if schema else None,
+        schema,
         planning.read_settings(rows(inside, "settings")),
         rows(inside, "extensions"),
+        search,
     )
     more = planning.plan(facts)
     if not check_mode:
         apply(psql, more, entry["name"])
-    return changes + more
+    return changes + more, planning.notes(entry, schema)
+
+
+def watch(psql, wanted, check_mode):
+    """Create the extensions of database postgres that are missing; the facts that differed."""
+    found = rows(psql.sections(section("extensions", "SELECT to_json(extname)::text FROM pg_extension")), "extensions") if wanted else []
+    changes = planning.plan(planning.monitoring_facts(wanted, found))
+    if not check_mode:
+        apply(psql, changes)
+    return changes
 
 
 def main():
@@ -167,19 +224,29 @@ def main():
             "databases": {"type": "list", "elements": "dict", "required": True, "options": DATABASE_OPTIONS},
             "passwords": {"type": "dict", "required": True, "no_log": True},
             "app_settings": {"type": "dict", "default": {}},
+            "monitoring_extensions": {"type": "list", "elements": "str", "default": []},
+            "adopt_existing": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     psql = Psql(module.run_command, module.params["port"], read_only=False)
-    passwords, changes = module.params["passwords"], []
+    passwords, entries, changes, notes = module.params["passwords"], [], [], []
+    for asked in module.params["databases"]:
+        entry = dict(asked, app_settings=module.params["app_settings"])
+        entry.update(owner_password=passwords.get(asked["owner"]), app_password=passwords.get(asked["app_role"]))
+        entries.append(entry)
     try:
-        for asked in module.params["databases"]:
-            entry = dict(asked, app_settings=module.params["app_settings"])
-            entry.update(owner_password=passwords.get(asked["owner"]), app_password=passwords.get(asked["app_role"]))
-            changes += ensure(psql, entry, module.check_mode)
+        for entry in entries:  # all are judged before any is touched
+            refuse_odd_passwords(entry)
+            if not module.params["adopt_existing"]:
+                planning.refuse_strangers(entry, *look(psql, entry)[:2])
+        for entry in entries:
+            changed, left = ensure(psql, entry, module.check_mode)
+            changes, notes = changes + changed, notes + left
+        changes += watch(psql, module.params["monitoring_extensions"], module.check_mode)
     except (ObservationError, planning.Refusal) as error:
         module.fail_json(msg=str(error).rstrip(".") + ".", changes=[fact.key for fact in changes])
-    module.exit_json(changed=bool(changes), changes=[fact.key for fact in changes], diff=planning.difference(changes))
+    module.exit_json(changed=bool(changes), changes=[fact.key for fact in changes], notes=notes, diff=planning.difference(changes))
 
 
 if __name__ == "__main__":

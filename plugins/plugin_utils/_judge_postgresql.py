@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from ._judge_postgresql_upkeep import JUDGEMENTS as _UPKEEP
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
 #: A connection that never got as far as a question for a password.
@@ -431,3 +432,4 @@ JUDGEMENTS = {
         search_plan,
     )
 }
+JUDGEMENTS.update(_UPKEEP)

@@ -27,7 +27,7 @@ SETTINGS = {"shop_app": {"statement_timeout": "30s"}, "": {"default_text_search_
 
 def role(password: str, **changes: Any) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(planning.ATTRIBUTES, False)
-    found.update(rolcanlogin=True, rolconnlimit=40, member_of=[], rolpassword=scram_verifier(password, b"0123456789abcdef"))
+    found.update(rolcanlogin=True, rolconnlimit=40, member_of=[], rolpassword=scram_verifier(password, b"0123456789abcdef"), mark=planning.MARK)
     return {**found, **changes}
 
 
@@ -42,6 +42,9 @@ def schema(**changes: Any) -> dict[str, Any]:
         "app_may": ["USAGE"],
         "tables": ["DELETE", "INSERT", "SELECT", "UPDATE"],
         "sequences": ["SELECT", "USAGE"],
+        "functions": ["EXECUTE"],
+        "functions_of_everybody": [],
+        "others": {},
         "tables_lacking": [],
         "sequences_lacking": [],
     }
@@ -82,6 +85,7 @@ def test_what_is_as_declared_is_left_alone():
         ({"rolpassword": scram_verifier("another", b"salt")}, "role shop_app: password", "PASSWORD 'SCRAM-SHA-256$"),
         ({"rolpassword": "md5" + "0" * 32}, "role shop_app: password", "PASSWORD 'SCRAM-SHA-256$"),
         ({"rolpassword": None}, "role shop_app: password", "PASSWORD 'SCRAM-SHA-256$"),
+        ({"mark": None}, "role shop_app: comment", 'COMMENT ON ROLE "shop_app"'),
     ],
 )
 def test_one_drift_of_a_role_is_exactly_one_change(changed, key, statement):
@@ -98,6 +102,8 @@ def test_one_drift_of_a_role_is_exactly_one_change(changed, key, statement):
         ({"found": schema(public_may=["CREATE"])}, "database shop: everybody may in schema public", "REVOKE ALL ON SCHEMA public FROM PUBLIC"),
         ({"found": schema(owner="postgres")}, "database shop: owner of schema public", 'OWNER TO "shop_owner"'),
         ({"found": schema(tables_lacking=["art"])}, "database shop: tables closed to shop_app", 'ON TABLE public."art" TO "shop_app"'),
+        ({"found": schema(functions_of_everybody=["EXECUTE"])}, "database shop: everybody may with new functions", "FROM PUBLIC"),
+        ({"found": schema(functions=[])}, "database shop: shop_app may with new functions", "GRANT EXECUTE ON FUNCTIONS"),
         ({"found": schema(sequences=[])}, "database shop: shop_app may in new sequences", "ON SEQUENCES TO"),
         ({"extensions": ["plpgsql"]}, "database shop: missing extensions", 'CREATE EXTENSION IF NOT EXISTS "pg_trgm"'),
         ({"settings": {"": SETTINGS[""]}}, "role shop_app: statement_timeout", "SET \"statement_timeout\" = '30s'"),
@@ -127,3 +133,61 @@ def test_neither_statements_nor_the_difference_tell_a_password():
     assert ENTRY["owner_password"] not in told
     assert ENTRY["app_password"] not in told
     assert "SCRAM" not in str(planning.difference(facts))
+
+
+@pytest.mark.parametrize(
+    ("found", "database", "told"),
+    [
+        ({}, None, []),
+        (roles(), MADE, []),
+        (roles(mark=None), MADE, []),  # of before the comments: we know its password
+        (roles(mark=planning.MARK, rolpassword=scram_verifier("another", b"salt")), MADE, []),  # ours with an older password
+        (roles(mark=None, rolpassword=scram_verifier("another", b"salt")), MADE, ["role shop_app"]),
+        (roles(mark=None, rolpassword=None), MADE, ["role shop_app"]),
+        (roles(), {"owner": "bob", "encoding": "UTF8"}, ["database shop, which belongs to bob"]),
+    ],
+)
+def test_what_somebody_else_made_under_our_name_is_told(found, database, told):
+    assert planning.strangers(ENTRY, found, database) == told
+    if told:
+        with pytest.raises(planning.Refusal, match="postgresql_adopt_existing"):
+            planning.refuse_strangers(ENTRY, found, database)
+
+
+def test_tables_of_others_are_told_and_left_to_them():
+    (note,) = planning.notes(ENTRY, schema(others={"bob": 3}))
+    assert "3 tables" in note
+    assert 'REASSIGN OWNED BY "bob" TO "shop_owner"' in note
+    assert changes_inside(found=schema(others={"bob": 3})) == []
+
+
+SEARCH = {**ENTRY, "text_search": {"config": "shop_words", "copy": "english", "unaccent": True}}
+ENGLISH = {kind: ["english_stem"] for kind in planning.WORDS}
+UNACCENTED = {kind: ["unaccent", "english_stem"] for kind in planning.WORDS}
+
+
+def search_changes(found: Any, settings: Any = None) -> list[planning.Fact]:
+    settings = settings or {**SETTINGS, "": {"default_text_search_config": "public.shop_words"}}
+    access = {"public_may": [], "app_may": ["CONNECT"]}
+    return planning.plan(planning.database_facts(SEARCH, access, schema(), settings, ["pg_trgm", "unaccent"], found))
+
+
+def test_a_declared_search_is_made_once_and_becomes_the_default():
+    assert search_changes({"copied": ENGLISH, "made": UNACCENTED}) == []
+    (made,) = search_changes({"copied": ENGLISH, "made": {}})
+    assert made.sql.startswith('CREATE TEXT SEARCH CONFIGURATION public."shop_words" (COPY = pg_catalog."english")')
+    assert 'ALTER MAPPING FOR word WITH "unaccent", "english_stem"' in made.sql
+    (mapped,) = search_changes({"copied": ENGLISH, "made": ENGLISH})
+    assert "CREATE" not in mapped.sql
+    (default,) = search_changes({"copied": ENGLISH, "made": UNACCENTED}, SETTINGS)
+    assert "'public.shop_words'" in default.sql
+
+
+def test_a_language_that_postgresql_does_not_have_is_refused():
+    with pytest.raises(planning.Refusal, match="english"):
+        search_changes({"copied": {}, "made": {}})
+
+
+def test_a_search_without_accents_needs_its_extension():
+    assert planning.wanted_extensions(SEARCH) == ["pg_trgm", "unaccent"]
+    assert planning.wanted_extensions(ENTRY) == ["pg_trgm"]
