@@ -117,7 +117,8 @@ def tls_key_exchange(value: Any, context: Context) -> Verdict:
     bad = sorted(groups - PROFILE_GROUPS - STRONGER_GROUPS)
     if bad:
         return failed(f"groups outside the profile: {', '.join(bad)}", value["groups"], expected)
-    if _version(context.params.get("nginx_openssl")) >= (3, 5) and "X25519MLKEM768" not in value["groups"].get("TLSv1.3", ["X25519MLKEM768"]):
+    hybrid = [group for group in value["groups"].get("TLSv1.3", ()) if "MLKEM" in group]
+    if _version(context.params.get("nginx_openssl")) >= (3, 5) and value["groups"].get("TLSv1.3") and not hybrid:
         return failed(f"X25519MLKEM768 is not accepted, though nginx runs with OpenSSL {context.params['nginx_openssl']}", value["groups"], expected)
     return passed(value["groups"], expected)
 

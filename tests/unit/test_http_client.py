@@ -46,6 +46,10 @@ def test_a_path_is_sent_as_it_is():
     assert sent.startswith(b"GET /static../%2e%2e/x HTTP/1.1\r\nHost: shop.example.org\r\nAccept: */*\r\nConnection: close\r\n\r\n")
 
 
+def test_a_connection_may_be_kept():
+    assert b"Connection" not in http.request_bytes("GET", "/", "shop.example.org", close=False)
+
+
 PAGE = """<link rel="stylesheet" href="/static/a.css"><link rel=canonical href="https://shop.example.org/">
 <script src="https://shop.example.org/static/b.js?v=1"></script><script src="https://cdn.example.net/c.js"></script>
 <img src="img/d.png"><img src="data:image/png;base64,AA"><img src="/static/a.css"><script>x</script>"""

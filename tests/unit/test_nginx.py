@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.prodready.django.plugins.module_utils import _nginx, _nginx_config
+from ansible_collections.prodready.django.plugins.module_utils import _http3, _nginx, _nginx_config, _nginx_daemon, _nginx_public
 
 DEBIAN_12 = """nginx version: nginx/1.22.1
 built with OpenSSL 3.0.9 30 May 2023 (running with OpenSSL 3.0.22 25 Aug 2026)
@@ -165,3 +165,95 @@ def test_what_is_not_ours_is_kept_and_what_is_stale_goes(before, delivered, expe
 )
 def test_check_mode_forgives_a_certificate_to_come_and_nothing_else(messages, expected):
     assert _nginx_config.only_missing_certificate(messages) is expected
+
+
+@pytest.mark.parametrize(
+    ("listen", "expected"),
+    [
+        ("80 default_server", ["80"]),
+        ("0.0.0.0:443 ssl default_server", ["443"]),
+        ("*:8080 default", ["8080"]),
+        ("[::]:443 ssl http2 default_server ipv6only=on", ["[::]:443"]),
+        ("[::] default_server", ["[::]:80"]),
+        ("192.0.2.7 default_server", ["192.0.2.7:80"]),
+        ("443 ssl", []),
+        ("unix:/run/x.sock default_server", []),
+    ],
+)
+def test_who_answers_unknown_names_is_read_from_listen(listen, expected):
+    assert _nginx.default_listens(f"server {{ listen {listen}; server_name a; }}") == expected
+
+
+def test_a_file_that_is_no_configuration_answers_no_unknown_names():
+    assert _nginx.default_listens("server {") == []
+
+
+UDP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  314: 00000000:01BB 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 101 2 0000000000000000 0
+  315: 0100007F:0044 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 102 2 0000000000000000 0
+"""
+
+
+def test_a_udp_socket_that_waits_for_anybody_is_a_listener():
+    assert _nginx_daemon.parse_udp_sockets(UDP) == {"101": "0.0.0.0:443"}
+
+
+@pytest.mark.parametrize(
+    ("networks", "own", "expected"),
+    [
+        ((), (), "127.7.7.7"),
+        (("127.0.0.1/32", "10.0.0.0/8"), (), "127.7.7.7"),
+        (("127.0.0.0/8",), ("172.17.0.2",), "172.17.0.2"),
+        (("127.0.0.0/8", "172.16.0.0/12"), ("172.17.0.2",), ""),
+        (("0.0.0.0/0",), ("172.17.0.2",), ""),
+        (("::/0",), (), "127.7.7.7"),
+    ],
+)
+def test_a_stranger_is_outside_every_network(networks, own, expected):
+    assert _nginx_public.outside(networks, own, choose=lambda _low, _high: 7) == expected
+
+
+def test_the_admin_is_spelt_in_every_way_that_may_mean_it():
+    found = _nginx_public.variants("/admin/")
+    assert {"/admin/", "/admin", "//admin/", "/%61dmin/", "/x/../admin/", "/admin/login/"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ({"paths": ["/login/", "/x/"], "methods": ["POST"]}, ("POST", "/login/")),
+        ({"paths": ["/api/"], "methods": []}, ("GET", "/api/prodready-n")),
+        ({"paths": ["/api/"], "methods": ["GET", "POST"]}, ("GET", "/api/prodready-n")),
+        ({"paths": ["/api/"]}, ("GET", "/api/prodready-n")),
+    ],
+)
+def test_a_limit_on_reading_is_tried_where_nothing_is(limit, expected):
+    assert _nginx_public.question_of(limit, "n") == expected
+
+
+OURS, THEIRS = b"12345678", b"abcdefgh"
+ANSWER = b"\x80\0\0\0\0\x08" + OURS + b"\x08" + THEIRS + b"\0\0\0\x01\x7a\xba\xca\xda"
+
+
+def test_a_quic_question_is_as_large_as_a_first_packet_must_be():
+    sent = _http3.question(THEIRS, OURS)
+    assert len(sent) == 1200
+    assert sent[:6] == b"\xc0\x1a\x2a\x3a\x4a\x08"
+
+
+def test_the_versions_are_those_that_exist():
+    assert _http3.versions(ANSWER, THEIRS, OURS) == ["QUIC v1"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad", ANSWER.replace(OURS, b"x" * 8), ANSWER.replace(THEIRS, b"x" * 8), ANSWER[:12]])
+def test_an_answer_that_repeats_no_ids_proves_nothing(answer):
+    with pytest.raises(_http3.Http3Error):
+        _http3.versions(answer, THEIRS, OURS)
+
+
+@pytest.mark.parametrize(
+    ("alt_svc", "expected"),
+    [('h3=":443"; ma=86400', 443), ('h2=":8443", h3=":8444"', 8444), ('h3-29=":443"', None), ("clear", None), ("", None)],
+)
+def test_the_announced_port_is_that_of_http3(alt_svc, expected):
+    assert _http3.announced_port(alt_svc) == expected

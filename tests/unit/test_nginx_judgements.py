@@ -24,7 +24,14 @@ CHECKS = {
     for owner in ("nginx", "certificate")
     for check in yaml.safe_load((HERE.parents[1] / f"checklist/checks/{owner}.yml").read_text(encoding="utf-8"))["checks"]
 }
-PARAMS = {"domains": ["shop.localhost", "www.shop.localhost"], "hsts_max_age": 300, "public_https_port": 443, "provider": "own_ca"}
+PARAMS = {
+    "domains": ["shop.localhost", "www.shop.localhost"],
+    "hsts_max_age": 300,
+    "public_https_port": 443,
+    "provider": "own_ca",
+    "canonical_host": True,
+    "http3": True,
+}
 NOW = datetime(2026, 12, 1, tzinfo=timezone.utc)
 
 
@@ -93,6 +100,8 @@ def kinds(wanted, **fields):
     return lambda entries: [{**e, **fields} if e["kind"] == wanted else e for e in entries]
 
 
+#: The first name leads to the second, which leads to the first.
+ROUND = {"status": 301, "location": "https://www.shop.localhost" + OBSERVED["nginx_site"]["redirects"]["value"][0]["target"]}
 REFUSED = {"accepted": True, "answer": "TLSv1.1"}
 LATE = "2026-12-15T00:00:00+00:00"
 
@@ -143,6 +152,7 @@ LATE = "2026-12-15T00:00:00+00:00"
         row("nginx.redirect_no_loop", "redirects", [0, "then"], {"status": 301, "location": "http://shop.localhost/x"}, words="leads to http:"),
         row("nginx.redirect_no_loop", "redirects", [0, "then"], {"status": 302, "location": "/accounts/login/"}, "pass", "a login"),
         row("nginx.redirect_no_loop", "redirects", ["*", "then"], None, "error"),
+        row("nginx.redirect_no_loop", "redirects", [0, "then"], ROUND, words="leads to https://www.shop.localhost"),
         row("nginx.unknown_names_refused", "strangers", [0, "status"], 200, words="200"),
         row("nginx.unknown_names_refused", "strangers", [0, "status"], 301),
         row("nginx.unknown_names_refused", "strangers", [0, "status"], 400, "pass"),
@@ -185,6 +195,35 @@ LATE = "2026-12-15T00:00:00+00:00"
         row("nginx.log_fields", "forwarding", ["log", "fields", "status"], 200),
         row("nginx.linked_files_load", "assets", [0, "status"], 404, words="404"),
         row("nginx.linked_files_load", "assets", [0, "type"], "text/html", words="text/html"),
+        row("nginx.open_to_public", "maintenance", ["switch"], True, words="in maintenance"),
+        row("nginx.open_to_public", "maintenance", ["stranger", "status"], 503, words="answered with 503"),
+        row("nginx.open_to_public", "maintenance", ["stranger", "status"], 302, "pass", "a redirect to a log-in"),
+        row("nginx.http3_answers", "http3", ["versions"], [], words="nothing speaks QUIC"),
+        row("nginx.http3_answers", "http3", ["versions"], ["QUIC v1", "QUIC v2"], "pass"),
+        row("nginx.http3_answers", "http3", ["port"], 8443, words="8443 is announced"),
+        row("nginx.http3_answers", "http3", ["port"], None, words="no answer announces it"),
+        row("nginx.canonical_host", "names", [0, "status"], 302, words="302"),
+        row("nginx.canonical_host", "names", [0, "status"], 301, "pass"),
+        row("nginx.canonical_host", "names", [0, "location"], "https://shop.localhost/", words="answered with 308"),
+        row("nginx.canonical_host", "names", [0, "headers", "strict-transport-security"], [], words="strict-transport-security"),
+        row("nginx.canonical_host", "names", [], [], "error", "no further name"),
+        row("nginx.burst_limited", "limits", [], [], words="nothing is limited"),
+        row("nginx.burst_limited", "limits", [0, "limited"], False, words="none was answered with 429"),
+        row("nginx.burst_limited", "limits", [1], lambda e: {**e, "limited": False, "tries": 100, "seconds": 4.0}, "error", "too few"),
+        row("nginx.burst_limited", "limits", [0], lambda e: {**e, "limited": False, "first": 503}, "error", "503"),
+        row("nginx.burst_limited", "limits", [0, "passed"], 0, words="even the first"),
+        row("nginx.burst_limited", "limits", [0, "first"], 404, "pass", "an unknown path counts too"),
+        row("nginx.burst_limited", "limits", [0, "others_of_limit"], {"/admin/login/": 200}, words="/admin/login/"),
+        row("nginx.others_unaffected", "limits", [0, "other"], 429, words="429 meanwhile"),
+        row("nginx.others_unaffected", "limits", [0, "other"], 302, "pass"),
+        row("nginx.limits_not_spoofable", "limits", [0, "spoofed"], 403, words="403 again"),
+        row("nginx.headers_limited", "limits", [0, "headers", "x-frame-options"], [], words="x-frame-options is missing"),
+        row("nginx.admin_restricted", "admin", ["tries", 0, "status"], 302, words="gets 302"),
+        row("nginx.admin_restricted", "admin", ["tries", 0, "status"], 404, "pass", "as if it were not there"),
+        row("nginx.admin_restricted", "admin", ["tries", 0, "status"], 400, words="gets 400"),
+        row("nginx.admin_restricted", "admin", ["tries", 3, "status"], 400, "pass", "a twisted address"),
+        row("nginx.admin_restricted", "admin", ["tries", "*", "status"], None, "error", "does not answer"),
+        row("nginx.admin_restricted", "admin", ["tries"], [], "not_applicable"),
         row("certificate.chain", "served", [0, "chain"], False),
         row("certificate.chain", "served", [0, "answered"], False, "error"),
         row("certificate.names", "served", [1, "names_domain"], False, words="www.shop.localhost"),
@@ -253,6 +292,30 @@ def test_an_nginx_without_applications_forwards_nothing():
 )
 def test_only_names_that_nobody_owns_may_have_short_hsts(domains, declared, expected):
     assert due_age(domains, declared) == expected
+
+
+@pytest.mark.parametrize(
+    ("openssl", "status"),
+    [("3.5.9", "fail"), ("3.6", "fail"), ("4.0.1", "fail"), ("3.4.3", "pass"), ("3.0.22", "pass"), ("", "pass"), (None, "pass")],
+)
+def test_the_hybrid_group_is_due_where_the_library_has_it(openssl, status):
+    observed = changed("nginx_site", "tls", ["groups", "TLSv1.3"], ["X25519", "prime256v1"])
+    assert verdict("nginx.tls_key_exchange", observed, nginx_openssl=openssl).status == status
+
+
+def test_without_a_canonical_name_plain_http_leads_to_the_same_name():
+    same = copy.deepcopy(OBSERVED)
+    for entry in same["nginx_site"]["redirects"]["value"]:
+        entry["location"] = f"https://{entry['domain']}{entry['target']}"
+    assert verdict("nginx.redirect_same_address", same, canonical_host=False).status == "pass"
+    assert verdict("nginx.redirect_same_address", same).status == "fail"
+    assert verdict("nginx.canonical_host", same, canonical_host=False).status == "not_applicable"
+    assert verdict("nginx.canonical_host", same, domains=["shop.localhost"]).status == "not_applicable"
+
+
+def test_http3_is_not_asked_for_where_it_is_off():
+    observed = changed("nginx_site", "http3", ["port"], None)
+    assert verdict("nginx.http3_answers", observed, http3=False).status == "not_applicable"
 
 
 def test_redirects_lead_to_the_public_port():
