@@ -4,7 +4,7 @@ SHELL := bash
 OS ?= 12
 BIN := .venv/bin
 
-.PHONY: help setup demo demo-clean test images lint sanity unit newsroom molecule catalogue docs format bench
+.PHONY: help setup demo demo-clean test images lint sanity unit newsroom molecule life load projects catalogue docs format bench
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,15 @@ newsroom: setup ## The sample project's own tests
 molecule: setup ## Both releases: check mode, converge, idempotence, verify, oracle
 	@$(BIN)/python tools/test images molecule
 
+life: setup ## A server that has a life of its own, on ansible-core 2.21
+	@$(BIN)/python tools/test images core-2.21 life
+
+load: setup ## Nothing an operator does loses a request (RELEASE=12 for Debian 12)
+	@$(BIN)/python tools/test images load
+
+projects: setup ## Projects that are not ours: one that wagtail makes, one from the package index
+	@$(BIN)/python tools/test images projects
+
 catalogue: setup ## Build checklist/catalogue.json from its YAML
 	@$(BIN)/python tools/catalogue
 
@@ -54,3 +63,4 @@ format: setup ## Format the Python code
 bench: setup ## Ratios against limits measured in the same run (not part of CI)
 	@tools/engine
 	@$(BIN)/python benchmarks/run
+	@$(BIN)/python benchmarks/throughput
