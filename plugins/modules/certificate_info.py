@@ -12,9 +12,14 @@ version_added: 0.1.0
 author:
   - prodready maintainers (@prodready)
 description:
-  - Makes a TLS handshake for each domain, reads the certificate and the mode of its key from disk, and looks for a renewal timer.
+  - Makes a TLS handshake for each domain, reads the certificate and the mode of its key from disk, and looks for what renews it.
   - Nothing is served or read but public parts; of the key only owner, mode and whether it fits the certificate are returned.
 options:
+  name:
+    description:
+      - Name of the certificate, under which this host's renewal knows it.
+    type: str
+    default: ""
   domains:
     description:
       - Names to ask the server for, each with a handshake of its own.
@@ -50,12 +55,18 @@ options:
       - Whether to make handshakes with the server. Without, the files are tried in memory, and nothing needs to run.
     type: bool
     default: true
+  rehearse:
+    description:
+      - Whether to rehearse the renewal of O(name), which asks its ACME server for a dry run. Without, and in check mode, what the host kept of
+        its last rehearsal is read.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
     support: full
     details:
-      - It never changes anything.
+      - It never changes anything; a rehearsal keeps nothing of what it got.
 """
 
 EXAMPLES = r"""
@@ -72,7 +83,8 @@ RETURN = r"""
 observations:
   description:
     - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
-    - The names are V(file) and V(key), with O(ask_server=true) also V(served) and V(timers), without it V(accepted) and V(trusted).
+    - The names are V(file) and V(key), with O(ask_server=true) also V(served), V(timers) and V(rehearsal), without it
+      V(accepted) and V(trusted).
   returned: always
   type: dict
   sample:
@@ -86,18 +98,22 @@ observed_from:
   sample: host
 """
 
+import glob
+import json
 import os
 import ssl
 from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prodready.django.plugins.module_utils import _http_client, _tls_memory, _x509
-from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, Observer
+from ansible_collections.prodready.django.plugins.module_utils import _acme, _http_client, _tls_memory, _x509
+from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, Observer, command_output
 
 #: X509_V_FLAG_NO_CHECK_TIME; Python has no name for it.
 IGNORE_DATES = 0x200000
 
-RENEWERS = ("certbot.timer", "acme", "lego", "dehydrated", "prodready-certificate")
+#: Timers of renewal clients, by a part of their names.
+RENEWERS = ("certbot", "acme", "lego", "dehydrated", _acme.TIMER)
+CERTBOT = "/etc/letsencrypt"
 
 
 def served(domains, address, port, ca_file):
@@ -174,17 +190,83 @@ def accepted(params):
     return {"days": 0 if problems else max(0, left.days), "problems": problems}
 
 
-def timers(run_command):
-    """Timers that renew certificates: loaded ones whose name says so, with their next run."""
-    rc, out, err = run_command(["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--plain"])
-    if rc != 0:
-        raise ObservationError(f"systemctl list-timers ended with {rc}: {err.strip()}")
-    found = []
-    for line in out.splitlines():
-        name = next((word for word in line.split() if word.endswith(".timer")), "")
-        if name and any(renewer in name for renewer in RENEWERS):
-            found.append({"timer": name, "scheduled": not line.lstrip().startswith(("-", "n/a"))})
+def text_of(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def json_of(path):
+    """A file's JSON object; an empty one where there is no file."""
+    found = json.loads(text_of(path) or "{}")
+    if not isinstance(found, dict):
+        raise ObservationError("{0} holds no JSON object".format(path))
     return found
+
+
+def certbot_knows(domains):
+    """The configurations in certbot's own place whose certificate names one of the domains."""
+    known = []
+    for path in sorted(glob.glob(CERTBOT + "/renewal/*.conf")):
+        blocks = _x509.pem_blocks(text_of(_acme.parse_renewal(text_of(path)).get("fullchain", "")))
+        names = _x509.read_certificate(blocks[0])["names"] if blocks else []
+        if any(_x509.name_matches(domain, names) for domain in domains):
+            known.append(os.path.basename(path)[: -len(".conf")])
+    return known
+
+
+def renews(timer, params):
+    """Whether a timer's program knows this certificate; of programs we do not know it is taken as said."""
+    if timer == _acme.TIMER:
+        return sorted(json_of(os.path.join(_acme.SPECS, params["name"] + ".json")).get("domains", [])) == sorted(params["domains"])
+    return bool(certbot_knows(params["domains"])) if "certbot" in timer else True
+
+
+def timers(run_command, params):
+    """Timers of renewal clients: whether they renew this certificate, are enabled and due, and how their last run ended."""
+    listed = command_output(run_command, ["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--plain"])
+    found = []
+    for line in listed.splitlines():
+        name = next((word for word in line.split() if word.endswith(".timer")), "")
+        if not name or not any(renewer in name for renewer in RENEWERS):
+            continue
+        asked = ["systemctl", "show", "--no-pager", "--property=UnitFileState,ActiveState,Unit", name]
+        unit = dict(line.partition("=")[::2] for line in command_output(run_command, asked).splitlines())
+        asked = ["systemctl", "show", "--no-pager", "--property=Result", "--value", unit.get("Unit") or name.replace(".timer", ".service")]
+        found.append(
+            {
+                "timer": name,
+                "scheduled": not line.lstrip().startswith(("-", "n/a")),
+                "enabled": unit.get("UnitFileState", "").startswith(("enabled", "static", "generated")),
+                "active": unit.get("ActiveState") == "active",
+                "last_result": command_output(run_command, asked).strip(),
+                "renews": renews(name, params),
+                "explained": name != _acme.TIMER or any(json_of(path).get("failed") for path in glob.glob(_acme.RECORDS + "/*.json")),
+                "failed": (json_of(os.path.join(_acme.RECORDS, params["name"] + ".json")).get("failed") or {}) if name == _acme.TIMER else {},
+            }
+        )
+    return found
+
+
+def rehearsal(run_command, params, now):
+    """How the last rehearsal of the renewal ended, made now if asked for: {at, ok, message}, or nothing where none was made."""
+    name = params["name"]
+    if not params["rehearse"]:
+        return json_of(os.path.join(_acme.RECORDS, name + ".json")).get("rehearsed")
+    if os.path.exists(os.path.join(_acme.SPECS, name + ".json")):
+        rc, out, err = run_command(["python3", "-E", "-s", "-B", _acme.PROGRAM, "rehearse", name])
+        return {"at": now.isoformat(timespec="seconds"), "ok": rc == 0, "message": err.strip() or out.strip()}
+    known = certbot_knows(params["domains"])
+    if not known:
+        raise ObservationError(
+            "nothing on this host is known to renew this certificate: no {0}/{1}.json, nothing in {2}".format(_acme.SPECS, name, CERTBOT)
+        )
+    argv = ["certbot", "renew", "--dry-run", "--non-interactive", "--no-random-sleep-on-renew", "--cert-name", known[0]]
+    server = _acme.parse_renewal(text_of("{0}/renewal/{1}.conf".format(CERTBOT, known[0]))).get("server", "")
+    rc, out, err = run_command(argv + (["--server", server] if server and ".letsencrypt.org/" not in server else []))
+    return {"at": now.isoformat(timespec="seconds"), "ok": rc == 0, "message": _acme.parse_failure(out + "\n" + err)["said"] if rc else "dry run"}
 
 
 def look(params, run_command):
@@ -197,13 +279,15 @@ def look(params, run_command):
         observer.observe("accepted", accepted, params)
         observer.observe("trusted", lambda: _tls_memory.in_trust_store(blocks_of(params["certificate_file"])[0]))
     else:
-        observer.observe("timers", timers, run_command)
+        observer.observe("timers", timers, run_command, params)
+        observer.observe("rehearsal", rehearsal, run_command, params, datetime.now(timezone.utc))
     return observer.result()
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
+            "name": {"type": "str", "default": ""},
             "domains": {"type": "list", "elements": "str", "default": []},
             "certificate_file": {"type": "path", "required": True},
             "key_file": {"type": "path", "required": True, "no_log": False},
@@ -211,10 +295,12 @@ def main():
             "port": {"type": "int", "default": 443},
             "ca_file": {"type": "path"},
             "ask_server": {"type": "bool", "default": True},
+            "rehearse": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    module.exit_json(**look(module.params, module.run_command))
+    params = dict(module.params, rehearse=module.params["rehearse"] and not module.check_mode)
+    module.exit_json(**look(params, module.run_command))
 
 
 if __name__ == "__main__":

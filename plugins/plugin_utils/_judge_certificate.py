@@ -10,10 +10,15 @@ from typing import Any, Callable
 
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
-RENEWED_BY = {
-    "own_ca": "the own CA's certificates are renewed by every run of the certificate role in their last 30 days; no timer is needed",
-    "files": "the certificate is provided as files; whoever provides them renews them",
-}
+PROVIDED = "the certificate is provided as files; whoever provides them renews them"
+
+#: How the own authority's name begins, see module_utils/_acme.py (a test holds them equal).
+OWN_AUTHORITY = "prodready own authority of "
+
+#: The timer of our own renewal: it serves all certificates of a host, and keeps a record of each.
+OWN_TIMER = "prodready-certificates.timer"
+
+REHEARSED_WITHIN = timedelta(days=30)
 
 
 def _each(value: Sequence[Mapping[str, Any]], expected: str, shown: str, problem_of: Callable[[Mapping[str, Any]], str]) -> Verdict:
@@ -28,10 +33,15 @@ def _each(value: Sequence[Mapping[str, Any]], expected: str, shown: str, problem
 
 
 def chain(value: Any, context: Context) -> Verdict:
+    further = str(context.params.get("ca_file") or "")
+
     def problem(entry: Mapping[str, Any]) -> str:
+        # This host trusts its own authority, nobody else does: a chain to it proves nothing of what an ACME server was to issue.
+        if context.params.get("provider") == "acme" and str(entry.get("issuer") or "").startswith(OWN_AUTHORITY):
+            return "a stand-in of the own authority is served; the ACME server has not issued the certificate yet"
         return "" if entry["chain"] else entry["problem"] or "the chain was not verified"
 
-    return _each(value, "a chain to the host's trust store", "issuer", problem)
+    return _each(value, f"a chain to the host's trust store{' or to ' + further if further else ''}", "issuer", problem)
 
 
 def names(value: Any, context: Context) -> Verdict:
@@ -83,20 +93,39 @@ def key_mode(value: Any, context: Context) -> Verdict:
 
 
 def renewal_scheduled(value: Any, context: Context) -> Verdict:
-    provider = context.param("provider")
-    if provider in RENEWED_BY:
-        return not_applicable(RENEWED_BY[provider])
-    expected = "an enabled timer with a next run"
-    if not any(timer["scheduled"] for timer in value):
-        return failed("no timer that renews certificates has a next run", value, expected)
+    if context.param("provider") == "files":
+        return not_applicable(PROVIDED)
+    expected = "one timer that renews this certificate, enabled, active and with a next run, whose last run did not fail"
+    mine = [timer for timer in value if timer["renews"]]
+    if not mine:
+        others = ", ".join(timer["timer"] for timer in value)
+        return failed("no timer renews this certificate" + (f"; {others} does not know it" if others else ""), value, expected)
+    if len(mine) > 1:
+        return failed(f"{' and '.join(timer['timer'] for timer in mine)} both renew this certificate", value, expected)
+    timer = mine[0]
+    if not timer["enabled"]:
+        return failed(f"{timer['timer']} is not enabled: it does not come back after a reboot", value, expected)
+    if not timer["active"] or not timer["scheduled"]:
+        return failed(f"{timer['timer']} has no next run", value, expected)
+    if timer["failed"]:
+        return failed(f"the last renewal failed on {timer['failed']['at']}: {timer['failed']['message']}", value, expected)
+    # Our own timer serves all certificates of the host: it may have failed for another one, and then says so there.
+    if timer["last_result"] not in ("success", "") and not (timer["timer"] == OWN_TIMER and timer["explained"]):
+        return failed(f"the last run of {timer['timer']} ended with {timer['last_result']}", value, expected)
     return passed(value, expected)
 
 
 def renewal_rehearsed(value: Any, context: Context) -> Verdict:
-    provider = context.param("provider")
-    if provider in RENEWED_BY:
-        return not_applicable(RENEWED_BY[provider])
-    return unknown(f"no rehearsal is known for the provider '{provider}'")
+    if context.param("provider") == "files":
+        return not_applicable(PROVIDED)
+    expected = f"a renewal or its dry run that succeeded in the last {REHEARSED_WITHIN.days} days"
+    if not value:
+        return unknown("no rehearsal of the renewal is recorded; a deep run makes one", None, expected)
+    if not value["ok"]:
+        return failed(f"{value['at']}: {value['message']}", value, expected)
+    if context.now - datetime.fromisoformat(value["at"]) > REHEARSED_WITHIN:
+        return failed(f"the last one was on {value['at']}", value, expected)
+    return passed(value, expected)
 
 
 JUDGEMENTS = {
