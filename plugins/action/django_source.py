@@ -11,7 +11,7 @@ from pathlib import Path
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.prodready.django.plugins.plugin_utils._app_source import open_source, plan_of, repository
+from ansible_collections.prodready.django.plugins.plugin_utils._app_source import open_source, package_id, plan_of, repository, requirement
 from ansible_collections.prodready.django.plugins.plugin_utils._django_preflight import objections, project_objections
 from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
@@ -34,6 +34,9 @@ def judge(args, work):
     if options["type"] == "git":
         commit = repository(options, git, work).resolve(options["version"])
     facts = {"id": commit, "commit": commit, "version": options["version"] if commit else "", "by": whoami()}
+    if options["type"] == "package":
+        source = open_source(options, git=git, work=work)
+        return {**facts, "id": package_id(options, source), "version": requirement(options)}
     if not commit or args["inspect"]:
         source = open_source(options, git=git, work=work, commit=commit)
         project = {"settings_module": args["settings_module"], "project_path": options["project_path"], "name": args["name"]}
@@ -52,13 +55,16 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     _SOURCE = {
-        "type": {"type": "str", "required": True, "choices": ["tree", "archive", "git"]},
+        "type": {"type": "str", "required": True, "choices": ["tree", "archive", "git", "package"]},
         "path": {"type": "str"},
         "repository": {"type": "str"},
         "version": {"type": "str", "default": "HEAD"},
         "project_path": {"type": "str", "default": "."},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "known_hosts": {"type": "str", "default": ""},
+        "name": {"type": "str"},
+        "index_url": {"type": "str", "default": ""},
+        "files": {"type": "dict", "default": {}},
     }
     _SPEC = {
         "name": {"type": "str", "required": True},
@@ -71,6 +77,8 @@ class ActionModule(ActionBase):
         "require_hashes": {"type": "bool", "default": True},
         "gunicorn_version": {"type": "str", "default": ""},
         "psycopg_version": {"type": "str", "default": ""},
+        "cache": {"type": "dict", "default": {}},
+        "database": {"type": "dict", "default": {}},
         "inspect": {"type": "bool", "default": False},
     }
 

@@ -31,6 +31,12 @@ options:
     description: Variables of the environment that are masked in everything the module says.
     type: dict
     default: {}
+  overlay:
+    description:
+      - Files by name of a settings overlay to run the project with, C(prodready_settings.py) among them. They are laid aside for the run
+        and removed after it.
+    type: dict
+    default: {}
   patience:
     description: How many seconds to wait for another deployment of the same app.
     type: int

@@ -16,9 +16,10 @@ options:
     required: true
     suboptions:
       type:
-        description: A directory of the controller, an archive on the controller, or a git repository the controller may read.
+        description:
+          - A directory of the controller, an archive on the controller, a git repository the controller may read, or a package of an index.
         type: str
-        choices: [tree, archive, git]
+        choices: [tree, archive, git, package]
         required: true
       path:
         description: The directory or archive.
@@ -27,7 +28,7 @@ options:
         description: The URL of the git repository, without credentials.
         type: str
       version:
-        description: The branch, tag or full commit to deploy.
+        description: The branch, tag or full commit to deploy, or the version of the package.
         type: str
         default: HEAD
       project_path:
@@ -43,6 +44,17 @@ options:
         description: A file of the controller with the host keys of the git server, for SSH.
         type: str
         default: ""
+      name:
+        description: The distribution's name on the package index, for a package.
+        type: str
+      index_url:
+        description: An index to ask before the usual one, without credentials, for a package.
+        type: str
+        default: ""
+      files:
+        description: Files of the controller put into the project's directory, by their path there, for a package.
+        type: dict
+        default: {}
   requirements:
     description: The file to install dependencies from, or V(auto).
     type: str

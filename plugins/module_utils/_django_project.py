@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
+import shutil
+import tempfile
 
 from ansible_collections.prodready.django.plugins.module_utils._environment_file import parse, to_text
 from ansible_collections.prodready.django.plugins.module_utils._masking import mask
@@ -20,7 +23,11 @@ ARGUMENTS = {
     "environment_files": {"type": "list", "elements": "path", "default": []},
     "variables": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "overlay": {"type": "dict", "default": {}},
 }
+
+#: The settings module that an overlay is.
+OVERLAY_MODULE = "prodready_settings"
 
 
 class RunError(Exception):
@@ -49,6 +56,7 @@ class Project:
         for path in params["environment_files"]:
             with open(path, encoding="utf-8") as source:
                 self.variables.update(parse(source.read()))
+        self.overlay = params.get("overlay") or {}
         secret = dict(self.variables)
         self.variables.update(params["variables"])
         self.variables.update(params["secrets"])
@@ -60,8 +68,33 @@ class Project:
         """`text` without the secrets of the environment."""
         return mask(text, self._secrets)
 
-    def run(self, arguments, data=None, variables=None, lock=None):
+    @contextlib.contextmanager
+    def laid_over(self, overlay):
+        """The variables under which an overlay counts that is not in force yet, from a directory that is gone afterwards."""
+        if not overlay:
+            yield {}
+            return
+        folder = tempfile.mkdtemp(prefix="prodready-overlay-", dir="/run")
+        try:
+            os.chown(folder, 0, self.account.pw_gid)
+            os.chmod(folder, 0o750)
+            for name, text in overlay.items():
+                path = os.path.join(folder, os.path.basename(name))
+                with open(path, "w", encoding="utf-8") as target:
+                    target.write(text)
+                os.chown(path, 0, self.account.pw_gid)
+                os.chmod(path, 0o640)
+            before = to_text(self.variables.get("PYTHONPATH") or "")
+            yield {"DJANGO_SETTINGS_MODULE": OVERLAY_MODULE, "PYTHONPATH": folder + (":" + before if before else "")}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def run(self, arguments, data=None, variables=None, lock=None, overlay=None):
         """`python ARGUMENTS` in the project's directory. Nothing secret stands among the arguments."""
+        with self.laid_over(self.overlay if overlay is None else overlay) as laid_over:
+            return self._run(arguments, data, dict(laid_over, **(variables or {})), lock)
+
+    def _run(self, arguments, data, variables, lock):
         environment = {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": self.account.pw_dir, "USER": self.account.pw_name}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         environment["PYTHONUNBUFFERED"] = "1"

@@ -15,6 +15,7 @@ import threading
 from ansible_collections.prodready.django.plugins.module_utils import (
     _django_inside,
     _django_inside_data,
+    _django_inside_pooler,
     _django_inside_signing,
     _django_secrets,
     _environment_file,
@@ -219,7 +220,7 @@ def _program(arguments):
     """The program for the application's interpreter: our files as text, and the call."""
     sources = {
         module.__name__.rpartition(".")[2]: inspect.getsource(module)
-        for module in (_django_secrets, _django_inside, _django_inside_signing, _django_inside_data)
+        for module in (_django_secrets, _django_inside, _django_inside_signing, _django_inside_data, _django_inside_pooler)
     }
     return "\n".join(
         (
@@ -231,7 +232,8 @@ def _program(arguments):
             "given = json.loads({0!r})".format(json.dumps({"sources": sources, "arguments": arguments})),
             "modules = {name: load(name, source) for name, source in given['sources'].items()}",
             "inside = modules['_django_inside']",
-            "more = dict(modules['_django_inside_signing'].PARTS, **modules['_django_inside_data'].PARTS)",
+            "more = dict(modules['_django_inside_signing'].PARTS, **modules['_django_inside_pooler'].PARTS)",
+            "more.update(modules['_django_inside_data'].PARTS)",
             "inside.main(given['arguments'], modules['_django_secrets'], more)",
             "",
         )
@@ -317,4 +319,5 @@ def read_parts(out):
 
 def part_names():
     """The parts a look inside consists of, in their order."""
-    return ["project"] + list(_django_inside.PARTS) + list(_django_inside_signing.PARTS) + list(_django_inside_data.PARTS)
+    more = (_django_inside_signing, _django_inside_pooler, _django_inside_data)
+    return ["project"] + list(_django_inside.PARTS) + [name for module in more for name in module.PARTS]

@@ -142,3 +142,10 @@ def database_url(database, role, password):
         quote(str(database["name"]), safe=""),
         "&".join("{0}={1}".format(key, quote(str(value), safe="/")) for key, value in options),
     )
+
+
+def cache_url(backend, name, password="", socket="/run/redis/redis-server.sock", table="prodready_cache"):
+    """Where the app's cache is: a table of its database, or Redis behind a Unix socket, user and password percent-encoded."""
+    if backend == "redis":
+        return "unix://{0}:{1}@{2}?db=0".format(quote(str(name), safe=""), quote(str(password), safe=""), quote(socket, safe="/"))
+    return "dbcache://" + table

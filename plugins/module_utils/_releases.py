@@ -53,8 +53,9 @@ def previous_id(entries, release):
 
 
 def record_line(entries, release, facts, now):
-    """The line to add for a release that is current now, or None where the record's last line says so already."""
-    if entries and entries[-1]["id"] == release:
+    """The line to add for a release that is current now, or None where the record's last line says so already, overlay included."""
+    overlay = facts.get("overlay") or None
+    if entries and entries[-1]["id"] == release and (entries[-1].get("overlay") or None) == overlay:
         return None
     entry = {
         "id": release,
@@ -65,6 +66,8 @@ def record_line(entries, release, facts, now):
         "migrations": facts.get("migrations") or {},
         "previous": previous_id(entries, release),
     }
+    if overlay:
+        entry["overlay"] = overlay
     return json.dumps(entry, sort_keys=False) + "\n"
 
 

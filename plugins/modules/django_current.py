@@ -35,6 +35,10 @@ options:
     description: The last migration of each app, for the record.
     type: dict
     default: {}
+  overlay:
+    description: The digest of the settings overlay in force, for the record. Empty where nothing is overlaid.
+    type: str
+    default: ""
   keep:
     description: How many releases stay, the current one among them.
     type: int
@@ -114,7 +118,7 @@ def plan(layout, params):
     """What is to be done: `{switch, line, prune, current}`."""
     release, entries = params["release"], layout.record_entries()
     current = layout.current_id()
-    facts = {key: params[key] for key in ("commit", "version", "by", "migrations")}
+    facts = {key: params[key] for key in ("commit", "version", "by", "migrations", "overlay")}
     line = record_line(entries, release, facts, time.time())
     complete = set(filter(layout.is_complete, layout.names()))
     times = {name: os.stat(layout.release(name)).st_mtime for name in complete}
@@ -143,6 +147,7 @@ def main():
             "version": {"type": "str"},
             "by": {"type": "str"},
             "migrations": {"type": "dict", "default": {}},
+            "overlay": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 5},
         },
         supports_check_mode=True,

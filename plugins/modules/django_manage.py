@@ -35,6 +35,15 @@ options:
     description: The variable of the environment that tells the commands where O(fills) is.
     type: str
     default: STATIC_ROOT
+  compress:
+    description: Whether a compressed file is put beside each in O(fills) that shrinks by it.
+    type: bool
+    default: false
+  fallback_overlay:
+    description:
+      - The overlay to run the commands with once more when they failed with O(overlay). Empty fails at once.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -61,6 +70,10 @@ commands:
   elements: dict
   returned: success
   sample: [{"command": "migrate --noinput", "rc": 0, "output": ["  Applying articles.0001_initial... OK"]}]
+fell_back:
+  description: Why the commands were run with O(fallback_overlay), empty where they were not.
+  type: str
+  returned: success
 """
 
 import os
@@ -68,8 +81,8 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.prodready.django.plugins.module_utils._django_manage import compress_tree, failure
 from ansible_collections.prodready.django.plugins.module_utils._django_project import ARGUMENTS, Project, RunError
-from ansible_collections.prodready.django.plugins.module_utils._masking import last_line
 from ansible_collections.prodready.django.plugins.module_utils._releases import Layout, ReleaseError
 
 
@@ -81,11 +94,7 @@ def run_all(project, commands, variables, lock):
         rc, out, err = project.run(["-m", "django"] + words, variables=variables, lock=lock)
         done.append({"command": " ".join(words), "rc": rc, "output": (out + err).strip().splitlines()[-40:]})
         if rc != 0:
-            raise RunError(
-                "`{}` ended with {}: {}. Expected: it succeeds in {}; the current release is untouched. Correct the project, then run again".format(
-                    " ".join(words), rc, last_line(err or out), project.directory
-                )
-            )
+            raise RunError(failure(words, rc, out, err, project.directory))
     return done
 
 
@@ -101,17 +110,32 @@ def give_to_root(top):
                 os.chmod(path, 0o644)
 
 
+def make_empty(path, account):
+    """An empty directory of the user's."""
+    shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path, 0o755)
+    os.chown(path, account.pw_uid, account.pw_gid)
+
+
 def run_filling(project, params, lock):
-    """Run the commands with a directory to fill, which takes its name at the very end."""
-    final = params["fills"]
+    """Run the commands with a directory to fill, which takes its name at the very end. Also why it took the other overlay, if it did."""
+    final, reason = params["fills"], ""
     growing = final + ".new"
-    shutil.rmtree(growing, ignore_errors=True)
-    os.mkdir(growing, 0o755)
-    os.chown(growing, project.account.pw_uid, project.account.pw_gid)
-    done = run_all(project, params["commands"], {params["fills_variable"]: growing}, lock)
+    make_empty(growing, project.account)
+    try:
+        done = run_all(project, params["commands"], {params["fills_variable"]: growing}, lock)
+    except RunError as error:
+        if not params["fallback_overlay"] or params["fallback_overlay"] == params["overlay"]:
+            raise
+        reason = str(error)
+        make_empty(growing, project.account)
+        project.overlay = params["fallback_overlay"]
+        done = run_all(project, params["commands"], {params["fills_variable"]: growing}, lock)
+    if params["compress"]:
+        compress_tree(growing)
     give_to_root(growing)
     os.rename(growing, final)
-    return done
+    return done, reason
 
 
 def main():
@@ -122,22 +146,27 @@ def main():
             commands={"type": "list", "elements": "list", "required": True},
             fills={"type": "path"},
             fills_variable={"type": "str", "default": "STATIC_ROOT"},
+            compress={"type": "bool", "default": False},
+            fallback_overlay={"type": "dict", "default": {}},
             patience={"type": "int", "default": 600},
         ),
         supports_check_mode=True,
     )
-    params = module.params
+    params, reason = module.params, ""
     if params["fills"] and os.path.isdir(params["fills"]):
-        module.exit_json(changed=False, commands=[])
+        module.exit_json(changed=False, commands=[], fell_back="")
     if module.check_mode:
-        module.exit_json(changed=True, commands=[])
+        module.exit_json(changed=True, commands=[], fell_back="")
     try:
         project = Project(module)
         with Layout(params["name"]).locked(params["patience"]) as lock:
-            done = run_filling(project, params, lock) if params["fills"] else run_all(project, params["commands"], {}, lock)
+            if params["fills"]:
+                done, reason = run_filling(project, params, lock)
+            else:
+                done = run_all(project, params["commands"], {}, lock)
     except (RunError, ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, commands=done)
+    module.exit_json(changed=True, commands=done, fell_back=reason)
 
 
 if __name__ == "__main__":

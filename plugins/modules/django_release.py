@@ -37,6 +37,10 @@ options:
     description: The extra of psycopg to add, V(binary) or V(c), or nothing for the pure Python version.
     type: str
     default: binary
+  additions:
+    description: Further packages by version, each added where the project does not bring it.
+    type: dict
+    default: {}
   python:
     description: The interpreter to build with.
     type: str
@@ -128,6 +132,7 @@ class Build:
         self.top = os.path.join(self.path, "source" if self.inside == "." else "checkout")
         self.venv = os.path.join(self.path, "venv")
         self.python = os.path.join(self.venv, "bin", "python")
+        self.kept = os.path.join(layout.state, "requirements", self.params["release"] + ".txt")
         self.seconds = {}
 
     def stage(self, name, function):
@@ -170,6 +175,8 @@ class Build:
         }
         if os.path.exists(_CA):
             environment["SSL_CERT_FILE"] = _CA
+        if self.params["source"]["index_url"]:
+            environment["UV_INDEX"] = "package=" + self.params["source"]["index_url"]
         for source in (self.params["uv_environment"], self.params["uv_secrets"], variables or {}):
             environment.update((name, str(value)) for name, value in source.items())
         rc, out, err = self.module.run_command(
@@ -202,32 +209,57 @@ class Build:
         plan, uv = self.params["plan"], self.params["uv"]
         file = os.path.join(self.top, plan["path"])
         directory = os.path.dirname(file)
-        hashes = ["--require-hashes"] if self.params["require_hashes"] else []
         if plan["kind"] == "lock":
             sync = [uv, "sync", "--quiet", "--frozen", "--no-dev", "--no-editable", "--python", self.python]
             self.run(sync, cwd=directory, variables={"UV_PROJECT_ENVIRONMENT": self.venv})
             return
-        if plan["kind"] == "pyproject":
-            resolved = os.path.join(self.path, "requirements.txt")
-            compile_ = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-emit-index-url"]
-            self.run(compile_ + ["--python", self.python, "-o", resolved, file], cwd=directory)
-            file, hashes = resolved, ["--require-hashes"]
-        self.run([uv, "pip", "sync", "--quiet", "--python", self.python] + hashes + [file], cwd=directory)
+        hashes = ["--require-hashes"]
+        if plan["kind"] != "requirements" or not self.params["require_hashes"]:
+            file = self.resolve(file, directory)
+            with open(file, encoding="utf-8") as resolved:
+                if re.search(r"^\S+ @ (git\+|file:)|^-e ", resolved.read(), re.MULTILINE):
+                    hashes = []  # a repository's commit is its own digest; what has a hash is still held against it
+        self.run([uv, "pip", "sync", "--quiet", "--python", self.python] + hashes + [file])
         if plan["kind"] == "pyproject" and plan.get("builds_package"):
             self.run([uv, "pip", "install", "--quiet", "--python", self.python, "--no-deps", "."], cwd=directory)
 
+    def resolve(self, file, directory):
+        """Every package with version and hashes. What was found out once for a release is kept, so that it is built the same again."""
+        resolved = os.path.join(self.path, "requirements.txt")
+        if os.path.exists(self.kept):
+            shutil.copyfile(self.kept, resolved)
+            return resolved
+        if self.params["plan"]["kind"] == "package":
+            file = os.path.join(self.path, "requirements.in")
+            with open(file, "w", encoding="utf-8") as target:
+                target.write(self.params["plan"]["requirement"] + "\n")
+            directory = self.path
+        compile_ = [self.params["uv"], "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+        self.run(compile_ + ["--python", self.python, "-o", resolved, file], cwd=directory)
+        os.makedirs(os.path.dirname(self.kept), mode=0o755, exist_ok=True)
+        shutil.copyfile(resolved, self.kept + ".new")
+        os.replace(self.kept + ".new", self.kept)
+        return resolved
+
     def add(self):
-        """gunicorn and psycopg, without moving anything the project has pinned."""
+        """gunicorn, psycopg and the like, without moving anything the project has pinned."""
         uv, params = self.params["uv"], self.params
-        extra = "[{}]".format(params["psycopg_extra"]) if params["psycopg_extra"] else ""
-        wanted = ["gunicorn==" + params["gunicorn_version"]] if params["gunicorn_version"] else []
-        wanted += ["psycopg{}=={}".format(extra, params["psycopg_version"])] if params["psycopg_version"] else []
+        lines = [line for line in self.freeze() if re.match(r"^[A-Za-z0-9._-]+==", line)]
+        there = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
+        wanted = []
+        for name, version, spelled in (
+            ("gunicorn", params["gunicorn_version"], "gunicorn"),
+            ("psycopg", params["psycopg_version"], "psycopg[{}]".format(params["psycopg_extra"]) if params["psycopg_extra"] else "psycopg"),
+        ):
+            # Nobody here can change what a package of an index pins.
+            if version and not (params["plan"]["kind"] == "package" and name in there):
+                wanted.append("{}=={}".format(spelled, version))
+        wanted += ["{}=={}".format(name, version) for name, version in sorted(params["additions"].items()) if name not in there]
         if not wanted:
             return
         frozen = os.path.join(self.path, "constraints.txt")
         with open(frozen, "w", encoding="utf-8") as target:
-            lines = self.freeze()
-            target.write("".join(line + "\n" for line in lines if re.match(r"^[A-Za-z0-9._-]+==", line)))
+            target.write("".join(line + "\n" for line in lines))
         self.run([uv, "pip", "install", "--quiet", "--python", self.python, "--constraint", frozen] + wanted)
 
     def freeze(self):
@@ -259,13 +291,16 @@ class Build:
 
 
 SOURCE = {
-    "type": {"type": "str", "required": True, "choices": ["tree", "archive", "git"]},
+    "type": {"type": "str", "required": True, "choices": ["tree", "archive", "git", "package"]},
     "path": {"type": "str"},
     "repository": {"type": "str"},
     "version": {"type": "str", "default": "HEAD"},
     "project_path": {"type": "str", "default": "."},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "known_hosts": {"type": "str", "default": ""},
+    "name": {"type": "str"},
+    "index_url": {"type": "str", "default": ""},
+    "files": {"type": "dict", "default": {}},
 }
 
 
@@ -282,6 +317,7 @@ def main():
             "gunicorn_version": {"type": "str", "default": ""},
             "psycopg_version": {"type": "str", "default": ""},
             "psycopg_extra": {"type": "str", "default": "binary"},
+            "additions": {"type": "dict", "default": {}},
             "python": {"type": "str", "default": "python3"},
             "uv": {"type": "path", "default": "/opt/prodready/uv/bin/uv"},
             "uv_cache": {"type": "path", "default": "/var/cache/prodready/uv"},

@@ -8,11 +8,14 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ._apps import _DOMAIN, _NAME
 from ._source_tree import Source
 
 _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
+_PACKAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?$")
+_VERSION = re.compile(r"^\d+([.!]\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[A-Za-z0-9.]+)?$")
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 #: Names that mean somebody else on every Debian system.
 _TAKEN = frozenset(
@@ -29,12 +32,14 @@ OWN_VARIABLES = {
     "CSRF_TRUSTED_ORIGINS": "django_app_csrf_trusted_origins",
     "STATIC_ROOT": "nothing: its place is fixed",
     "MEDIA_ROOT": "nothing: its place is fixed",
+    "CACHE_URL": "cache of the app in prodready_apps (django_app_cache) and redis_password in prodready_secrets",
+    "CACHE_KEY_PREFIX": "nothing: it is the app's name",
 }
 
 
 def objections(options: Mapping[str, Any]) -> list[str]:
     """Every objection to the options, so that all are corrected in one go."""
-    return [*_name(options), *_domains(options), *_secrets(options), *_environment(options), *_source_options(options)]
+    return [*_name(options), *_domains(options), *_secrets(options), *_environment(options), *_cache(options), *_source_options(options)]
 
 
 def _name(options: Mapping[str, Any]) -> Iterator[str]:
@@ -127,14 +132,47 @@ def _environment(options: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where} sets DEBUG to {value}; expected false on a server: debug pages show settings and code. Remove it there"
 
 
+def _cache(options: Mapping[str, Any]) -> Iterator[str]:
+    backend = (options.get("cache") or {}).get("backend") or "database"
+    password = str(options["secrets"].get("redis_password") or "")
+    there = f"prodready_secrets.{options['name']}.redis_password (django_app_secrets.redis_password)"
+    if backend == "redis" and not password:
+        yield f"{there} is missing, and cache is redis; expected at least {_PASSWORD_LENGTH} characters. Set it, or cache: database in prodready_apps"
+    elif backend == "redis" and len(password) < _PASSWORD_LENGTH:
+        yield f"{there} has {len(password)} characters; expected at least {_PASSWORD_LENGTH}. Set a longer one"
+
+
 def _source_options(options: Mapping[str, Any]) -> Iterator[str]:
     source, where = options["source"], f"source of {options['name']} in prodready_apps (django_app_source)"
+    if source["type"] == "package":
+        yield from _package_options(source, where)
+        return
     needs = "repository" if source["type"] == "git" else "path"
     if not source.get(needs):
         yield f"{where} has type {source['type']} and no {needs}; expected one. Set {needs} there"
     project_path = source.get("project_path") or "."
     if posixpath.isabs(project_path) or ".." in project_path.split("/"):
         yield f"{where} has the project_path '{project_path}'; expected a directory inside the source. Correct project_path there"
+
+
+def _package_options(source: Mapping[str, Any], where: str) -> Iterator[str]:
+    name, version, index = str(source.get("name") or ""), str(source.get("version") or ""), str(source.get("index_url") or "")
+    if not _PACKAGE.match(name):
+        yield f"{where} has type package and the name '{name}'; expected a distribution's name, with its extras if any, such as bugsink. Set name there"
+    if not _VERSION.match(version):
+        yield (
+            f"{where} has type package and the version '{version}'; expected exactly one, such as 2.6.1: "
+            "another one would be another release without anybody asking for it. Set version there"
+        )
+    if index and (not index.startswith(("https://", "http://", "file://")) or "@" in urlsplit(index).netloc):
+        shown = re.sub(r"://[^/@\s]+@", "://***@", index)
+        yield (
+            f"{where} has the index_url '{shown}'; expected a URL without credentials, and these as UV_INDEX_PACKAGE_USERNAME and "
+            "UV_INDEX_PACKAGE_PASSWORD in uv_environment of the app in prodready_secrets (django_app_secrets.uv_environment)"
+        )
+    for path in source.get("files") or {}:
+        if posixpath.isabs(str(path)) or ".." in str(path).split("/"):
+            yield f"{where} has '{path}' in files; expected a path below the project's directory. Correct files there"
 
 
 def project_objections(source: Source, *, settings_module: str, project_path: str, name: str) -> list[str]:

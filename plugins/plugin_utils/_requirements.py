@@ -19,11 +19,12 @@ _WHERE = "requirements of the app in prodready_apps (django_app_requirements)"
 
 @dataclass(frozen=True)
 class Plan:
-    """`lock`: pyproject.toml with uv.lock; `requirements`: a file for pip; `pyproject`: resolved while deploying."""
+    """`lock`: pyproject.toml with uv.lock; `requirements`: a file for pip; `pyproject` and `package`: resolved at the first deployment."""
 
     kind: str
     path: str
     builds_package: bool = False
+    requirement: str = ""
 
 
 def canonical(name: str) -> str:
@@ -103,8 +104,54 @@ def without_hashes(text: str) -> list[str]:
     return [line.split()[0] for line in lines if "--hash=" not in line]
 
 
+_DEPENDENCY = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*\(?([^;@)]*)\)?\s*(@[^;]*)?(;.*)?$")
+
+
+def _specifier(text: str) -> str:
+    return ",".join(sorted(part.strip().replace(" ", "") for part in text.split(",") if part.strip()))
+
+
+def _asked(dependencies: list[str]) -> set[tuple[str, str]]:
+    found = (_DEPENDENCY.match(line) for line in dependencies)
+    return {(canonical(match[1]), _specifier(match[3])) for match in found if match and not match[4]}
+
+
+def lock_objections(pyproject: str, lock: str, path: str = "uv.lock") -> list[str]:
+    """Where a lock file was not made from the pyproject.toml beside it."""
+    project = _toml(pyproject, "pyproject.toml").get("project")
+    packages = _toml(lock, path).get("package", [])
+    own = next((one for one in packages if {"virtual", "editable", "directory"} & set(one.get("source", {}))), None)
+    if not project or own is None or not _alone(packages):
+        return []
+    locked = {
+        (canonical(one["name"]), _specifier(one.get("specifier", "")))
+        for one in own.get("metadata", {}).get("requires-dist", [])
+        if not {"git", "url", "path", "editable", "directory"} & set(one) and "extra ==" not in one.get("marker", "")
+    }
+    asked = _asked(project.get("dependencies", []))
+    missing = [f"{name}{specifier}" for name, specifier in sorted(asked - locked)]
+    if canonical(own["name"]) != canonical(project.get("name", "")):
+        missing = [f"a lock of {project.get('name')}, found one of {own['name']}"]
+    outdated = [f"{name}{specifier}" for name, specifier in sorted(locked - asked)]
+    if not missing and not outdated:
+        return []
+    found = "; ".join(
+        text
+        for text in (f"pyproject.toml asks for {', '.join(missing)}" if missing else "", f"the lock is for {', '.join(outdated)}" if outdated else "")
+        if text
+    )
+    return [f"{path} was not made from the pyproject.toml beside it: {found}. Expected: they agree. Run `uv lock`, and commit both files"]
+
+
+def _alone(packages: list[dict]) -> bool:
+    """Whether the lock is for one project and no workspace, whose members say their parts elsewhere."""
+    return sum(1 for one in packages if {"virtual", "editable", "directory"} & set(one.get("source", {}))) == 1
+
+
 def pins(plan: Plan, source: Source) -> dict[str, str]:
     """What the project itself holds to exactly one version."""
+    if plan.kind == "package":
+        return {}
     text = source.text(plan.path)
     if plan.kind == "lock":
         packages = _toml(text, plan.path).get("package", [])
@@ -116,7 +163,9 @@ def pins(plan: Plan, source: Source) -> dict[str, str]:
 
 def contradictions(plan: Plan, pinned: dict[str, str], *, gunicorn: str, psycopg: str) -> list[str]:
     """Where the project and the role want different things of the same package."""
-    sentences = []
+    sentences: list[str] = []
+    if plan.kind == "package":
+        return sentences  # nothing of it is here; what it pins wins
     for package, version, option in (
         ("gunicorn", gunicorn, "django_app_gunicorn_version"),
         ("psycopg", psycopg, "django_app_psycopg_version"),

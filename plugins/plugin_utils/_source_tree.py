@@ -12,7 +12,7 @@ import posixpath
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -133,6 +133,20 @@ def _walk(top: str, below: str, patterns: tuple[str, ...]) -> Iterator[Entry]:
             elif one.is_file():
                 executable = bool(one.stat().st_mode & stat.S_IXUSR)
                 yield Entry(path, executable, "", Path(one.path).read_bytes)
+
+
+def read_files(files: Mapping[str, str], origin: str) -> Source:
+    """Single files of the controller under the names they are to have."""
+    entries = []
+    for name, path in files.items():
+        place = Path(str(path)).expanduser()
+        if not place.is_file():
+            raise ChecklistError(
+                f"django_app_source.files has '{path}' for {name}, which is no file on this machine; expected one. "
+                "Correct source.files of the app in prodready_apps"
+            )
+        entries.append(Entry(normal(str(name)), False, "", place.read_bytes))
+    return Source(entries, origin)
 
 
 def read_archive(path: str, patterns: Sequence[str]) -> Source:

@@ -66,6 +66,13 @@ def dotted(value, **changes):
     return {**value, **changes}
 
 
+POOLED = {"host": "localhost", "port": "6432", "server_port": 5432, "told_another_process": True, "shares_server_process": True}
+
+
+def pooler(**changes):
+    return {"default": {**POOLED, "disable_server_side_cursors": True, **changes}}
+
+
 CASES = [
     ("settings_in_effect", FRESH, "pass"),
     ("settings_in_effect", dotted(FRESH, environment_differs=["DEBUG"]), "fail"),
@@ -211,6 +218,16 @@ CASES = [
     ("client_verifies_server", {"default": dotted(DATABASE, options={"sslmode": "require"})}, "fail"),
     ("client_verifies_server", {"default": dotted(DATABASE, host="/run/postgresql", options={})}, "pass"),
     ("client_verifies_server", {"default": dotted(DATABASE, engine="django.db.backends.sqlite3")}, "not_applicable"),
+    ("uses_pooler", pooler(), "pass"),
+    ("uses_pooler", pooler(told_another_process=False), "fail"),  # whatever the port is called
+    ("uses_pooler", {**pooler(), "logs": pooler(told_another_process=False)["default"]}, "fail"),
+    ("uses_pooler", pooler(told_another_process=None), "error"),
+    ("uses_pooler", {}, "not_applicable"),
+    ("server_side_cursors_off", pooler(), "pass"),
+    ("server_side_cursors_off", pooler(disable_server_side_cursors=False), "fail"),
+    ("server_side_cursors_off", pooler(disable_server_side_cursors=True, shares_server_process=False), "pass"),
+    ("server_side_cursors_off", pooler(disable_server_side_cursors=False, shares_server_process=False), "error"),
+    ("server_side_cursors_off", pooler(disable_server_side_cursors=False, told_another_process=False), "not_applicable"),
     ("caches_shared", {"default": {"backend": "django.core.cache.backends.db.DatabaseCache"}}, "pass"),
     ("caches_shared", {"default": {"backend": "django.core.cache.backends.locmem.LocMemCache"}}, "fail"),
     ("caches_shared", {}, "fail"),

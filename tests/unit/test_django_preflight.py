@@ -61,6 +61,14 @@ def test_good_options_meet_no_objection():
         ({"source": {"type": "git"}}, ["type git and no repository"]),
         ({"source": {"type": "tree"}}, ["type tree and no path"]),
         ({"source": {"type": "tree", "path": "x", "project_path": "../y"}}, ["project_path '../y'"]),
+        ({"source": {"type": "package", "version": "1.0"}}, ["type package and the name ''"]),
+        ({"source": {"type": "package", "name": "bugsink", "version": "HEAD"}}, ["the version 'HEAD'", "exactly one"]),
+        ({"source": {"type": "package", "name": "bugsink", "version": ">=2"}}, ["the version '>=2'"]),
+        (
+            {"source": {"type": "package", "name": "a", "version": "1", "index_url": "https://me:hunter22@pypi.test/simple"}},
+            ["https://***@pypi.test", "UV_INDEX_PACKAGE_PASSWORD"],
+        ),
+        ({"source": {"type": "package", "name": "a", "version": "1", "files": {"../etc/x": "y"}}}, ["'../etc/x' in files"]),
     ],
 )
 def test_each_bad_value_is_one_sentence(changes, words):
@@ -112,3 +120,15 @@ def test_the_settings_module_has_to_be_in_the_source(files, settings, project_pa
     source = Source([Entry(path, False, "", bytes) for path in files], "the project")
     found = project_objections(source, settings_module=settings, project_path=project_path, name="blog")
     assert (words is None and found == []) or words in found[0]
+
+
+def test_redis_needs_its_password_and_the_database_none():
+    assert objections({**GOOD, "cache": {"backend": "database"}}) == []
+    assert "redis_password" in objections({**GOOD, "cache": {"backend": "redis"}})[0]
+    assert "has 3 characters" in objections({**with_(redis_password="abc"), "cache": {"backend": "redis"}})[0]
+    assert objections({**with_(redis_password="long enough 12"), "cache": {"backend": "redis"}}) == []
+
+
+@pytest.mark.parametrize("name, version", [("bugsink", "2.6.1"), ("a-b.c[redis, mail]", "1.0rc1"), ("x", "2026.4.post1")])
+def test_a_package_is_named_exactly(name, version):
+    assert objections(with_(source={"type": "package", "name": name, "version": version})) == []

@@ -98,3 +98,8 @@ def test_a_diff_names_secrets_and_shows_none():
 )
 def test_a_database_url_is_percent_encoded_and_verifies_the_server(database, password, url):
     assert environment.database_url(database, "app", password) == url
+
+
+def test_a_cache_is_a_table_or_redis_behind_its_socket():
+    assert environment.cache_url("database", "shop") == "dbcache://prodready_cache"
+    assert environment.cache_url("redis", "shop", "a:b/c@d%") == "unix://shop:a%3Ab%2Fc%40d%25@/run/redis/redis-server.sock?db=0"

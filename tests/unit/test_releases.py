@@ -71,3 +71,12 @@ def test_two_deployments_do_not_run_at_once(tmp_path):
         pass
     with layout.locked(patience=0):
         pass
+
+
+def test_another_overlay_of_the_same_release_is_recorded():
+    recorded = [entry(A)]
+    assert releases.record_line(recorded, A, {"overlay": ""}, 0) is None
+    line = json.loads(releases.record_line(recorded, A, {"overlay": "0123456789ab"}, 0))
+    assert line["overlay"] == "0123456789ab"
+    assert releases.record_line([line], A, {"overlay": "0123456789ab"}, 0) is None
+    assert json.loads(releases.record_line([line], A, {"overlay": ""}, 0)).get("overlay") is None

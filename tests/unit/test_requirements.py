@@ -96,3 +96,54 @@ def test_contradictions_name_both_sides(pinned, gunicorn, psycopg, words):
     found = requirements.contradictions(requirements.Plan("lock", "uv.lock"), pinned, gunicorn=gunicorn, psycopg=psycopg)
     assert len(found) == len(words)
     assert all(word in sentence for word, sentence in zip(words, found))
+
+
+PYPROJECT = """
+[project]
+name = "shop"
+dependencies = ["Django>=5.2,<5.3", "pillow [extra] >= 11 ; python_version > '3.8'", "private @ git+https://git.test/private"]
+"""
+LOCK = """
+[[package]]
+name = "django"
+version = "5.2.8"
+source = { registry = "https://packages.example.org/simple" }
+
+[[package]]
+name = "shop"
+version = "0.1.0"
+source = { virtual = "." }
+[package.metadata]
+requires-dist = [
+  { name = "django", specifier = ">=5.2,<5.3" },
+  { name = "pillow", extras = ["extra"], marker = "python_full_version >= '3.9'", specifier = ">=11" },
+  { name = "private", git = "https://git.test/private" },
+  { name = "docs", marker = "extra == 'docs'", specifier = ">=1" },
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "lock", "words"),
+    [
+        (PYPROJECT, LOCK, []),
+        (PYPROJECT.replace(">=5.2,<5.3", "<5.3,>= 5.2"), LOCK, []),
+        (PYPROJECT.replace(">=5.2,<5.3", ">=6.0,<6.1"), LOCK, ["asks for django<6.1,>=6.0", "the lock is for django<5.3,>=5.2", "uv lock"]),
+        (PYPROJECT.replace('"Django', '"httpx", "Django'), LOCK, ["asks for httpx"]),
+        (PYPROJECT.replace('"Django>=5.2,<5.3", ', ""), LOCK, ["the lock is for django"]),
+        (PYPROJECT.replace('"shop"', '"till"'), LOCK, ["a lock of till, found one of shop"]),
+        ("[tool.x]", LOCK, []),  # nothing to compare with
+        (PYPROJECT, LOCK + "[[package]]\nname = 'member'\nsource = { editable = 'member' }", []),  # a workspace
+    ],
+)
+def test_a_lock_that_was_not_made_from_its_project_is_refused(pyproject, lock, words):
+    found = requirements.lock_objections(pyproject, lock)
+    assert bool(found) == bool(words)
+    for word in words:
+        assert word in found[0]
+
+
+def test_what_a_package_of_an_index_pins_is_its_own_affair():
+    plan = requirements.Plan("package", "", requirement="bugsink==2.6.1")
+    assert requirements.pins(plan, source()) == {}
+    assert requirements.contradictions(plan, {}, gunicorn="", psycopg="") == []
