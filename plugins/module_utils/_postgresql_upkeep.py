@@ -13,10 +13,11 @@ from pathlib import Path
 
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, command_output
+from ansible_collections.prodready.django.plugins.module_utils._systemd import parse_show
 
 #: The kinds of maintenance that have a timer.
 TASKS = ("analyze", "vacuum", "reindex")
-PROPERTIES = "LoadState,ActiveState,UnitFileState,NextElapseUSecRealtime,Result"
+PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NextElapseUSecRealtime,Result"
 RECORDS = "/var/lib/prodready/postgresql"
 #: Slower than this a statement counts as slow; a threshold above it is a finding, so it is not waited for.
 SLOWEST_TRIED_MS = 1000
@@ -238,11 +239,6 @@ def observe_pooler(run_command, psql_argv, port=6432):
 # --- The timers --------------------------------------------------------------------------------------------------------------------------
 
 
-def read_properties(text):
-    """Properties of a unit, as `systemctl show` prints them."""
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-
-
 def read_stamp(text):
     """A time as `systemctl` prints it in UTC, as seconds since 1970; None where it prints none."""
     found = re.search(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", text or "")
@@ -251,13 +247,12 @@ def read_stamp(text):
 
 def observe_maintenance(run_command, records=RECORDS):
     """Each kind of maintenance: its timer, when it is due, how the last run ended, and when one last succeeded."""
+    names = {task: ("prodready-postgresql-{0}.timer".format(task), "prodready-postgresql@{0}.service".format(task)) for task in TASKS}
+    argv = ["systemctl", "show", "--no-pager", "--property=" + PROPERTIES] + [unit for pair in names.values() for unit in pair]
+    units = parse_show(command_output(run_command, argv, environ_update={"TZ": "UTC"}))
     found = {}
-    for task in TASKS:
-        timer, service = "prodready-postgresql-{0}.timer".format(task), "prodready-postgresql@{0}.service".format(task)
-        one, other = (
-            read_properties(command_output(run_command, ["systemctl", "show", "--no-pager", "-p", PROPERTIES, unit], environ_update={"TZ": "UTC"}))
-            for unit in (timer, service)
-        )
+    for task, (timer, service) in names.items():
+        one, other = units.get(timer, {}), units.get(service, {})
         record = Path(records, task + ".json")
         found[task] = {
             "timer": timer,

@@ -97,16 +97,15 @@ def test_a_stamp_of_systemd_is_read_as_utc():
 def test_timers_are_described_by_systemd_and_by_the_record_of_their_last_success(tmp_path):
     (tmp_path / "analyze.json").write_text('{"finished": 1795515079, "databases": "shop"}\n')
 
+    told = {
+        "prodready-postgresql-analyze.timer": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n"
+        "NextElapseUSecRealtime=Tue 2026-11-24 10:11:19 UTC\nResult=success\n",
+        "prodready-postgresql@analyze.service": "LoadState=loaded\nActiveState=inactive\nUnitFileState=static\nResult=exit-code\n",
+    }
+    absent = "LoadState=not-found\nActiveState=inactive\nUnitFileState=\nNextElapseUSecRealtime=\nResult=success\n"
+
     def run(argv, **_kwargs):
-        if argv[-1] == "prodready-postgresql-analyze.timer":
-            return (
-                0,
-                "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNextElapseUSecRealtime=Tue 2026-11-24 10:11:19 UTC\nResult=success\n",
-                "",
-            )
-        if argv[-1].startswith("prodready-postgresql@"):
-            return 0, "LoadState=loaded\nActiveState=inactive\nUnitFileState=static\nResult=exit-code\n", ""
-        return 0, "LoadState=not-found\nActiveState=inactive\nUnitFileState=\nNextElapseUSecRealtime=\nResult=success\n", ""
+        return 0, "\n".join(f"Id={unit}\n{told.get(unit, absent)}" for unit in argv[4:]), ""
 
     found = upkeep.observe_maintenance(run, str(tmp_path))
     assert found["analyze"] == {
