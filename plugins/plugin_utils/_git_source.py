@@ -59,6 +59,21 @@ def hide_credentials(url: str) -> str:
     return re.sub(r"://[^/@\s]+@", "://***@", url)
 
 
+#: What SSH says when it does not get in; git adds only that it could not read.
+_SSH_SAID = re.compile(
+    r"Permission denied|Host key verification failed|Could not resolve hostname|Connection (refused|timed out|closed)|No route to host|"
+    r"error in libcrypto|invalid format|UNPROTECTED PRIVATE KEY"
+)
+
+
+def complaint(stderr: str) -> str:
+    """The line that says why: SSH's where there is one, else git's own."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    own = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    ssh = [line for line in lines if _SSH_SAID.search(line)]
+    return (ssh[-1:] or own or lines or ["it said nothing"])[0]
+
+
 class Repository:
     """One repository and how to get in. `work` is a private directory that the caller removes."""
 
@@ -92,7 +107,7 @@ class Repository:
         if secrets.get("deploy_key"):
             key = self._work / "deploy_key"
             with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as target:
-                target.write(secrets["deploy_key"].strip() + "\n")
+                target.write("\n".join(secrets["deploy_key"].strip().splitlines()) + "\n")
             ssh += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
         if known_hosts:
             ssh += ["-o", f"UserKnownHostsFile={Path(known_hosts).expanduser()}", "-o", "StrictHostKeyChecking=yes"]
@@ -120,8 +135,7 @@ class Repository:
         return done.stdout
 
     def _sentence(self, stderr: str) -> str:
-        lines = [line for line in stderr.strip().splitlines() if line.startswith(("fatal:", "error:"))] or stderr.strip().splitlines()
-        said = hide_credentials(lines[0] if lines else "it said nothing")
+        said = hide_credentials(complaint(stderr)).rstrip(".")
         for secret in self._secrets:
             said = said.replace(secret, "***")
         return (

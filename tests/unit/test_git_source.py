@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from ansible_collections.prodready.django.plugins.plugin_utils._git_source import Repository, hide_credentials, pick, refs
+from ansible_collections.prodready.django.plugins.plugin_utils._git_source import Repository, complaint, hide_credentials, pick, refs
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
 ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40
@@ -76,3 +76,22 @@ def test_a_repository_that_cannot_be_read_is_a_sentence(tmp_path):
         pytest.skip("no git")
     with pytest.raises(ChecklistError, match="git cannot read file:///nowhere/at/all: fatal"):
         Repository("file:///nowhere/at/all", tmp_path, {}).resolve("main")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (
+            "git@git.test: Permission denied (publickey).\r\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access",
+            "git@git.test: Permission denied (publickey).",
+        ),
+        (
+            "No ED25519 host key is known for git.test and you have requested strict checking.\nHost key verification failed.\nfatal: Could not read from",
+            "Host key verification failed.",
+        ),
+        ("fatal: repository 'https://git.test/x/' not found\n", "fatal: repository 'https://git.test/x/' not found"),
+        ("", "it said nothing"),
+    ],
+)
+def test_the_line_that_says_why_is_found(stderr, said):
+    assert complaint(stderr) == said
