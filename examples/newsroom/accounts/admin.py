@@ -16,7 +16,7 @@ class UserAdmin(BaseUserAdmin):
     add_form = UserCreationForm
     list_display = ["username", "email", "display_name", "is_staff", "is_active", "last_login"]
     search_fields = ["username", "email", "display_name"]
-    fieldsets = [*BaseUserAdmin.fieldsets, ("Byline", {"fields": ["display_name", "bio"]})]
+    fieldsets = [*BaseUserAdmin.fieldsets, ("Byline", {"fields": ["display_name", "bio", "mail_me"]})]
     add_fieldsets = [
         (None, {"classes": ["wide"], "fields": ["username", "email", "usable_password", "password1", "password2"]}),
     ]

@@ -22,5 +22,5 @@ class RegistrationForm(BaseUserCreationForm):
 class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
-        fields = ["display_name", "email", "bio"]
+        fields = ["display_name", "email", "bio", "mail_me"]
         widgets = {"bio": forms.Textarea(attrs={"rows": 3})}

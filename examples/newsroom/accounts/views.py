@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
@@ -12,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import CreateView, UpdateView
 
 from accounts.forms import ProfileForm, RegistrationForm
+from accounts.letters import welcome
 from accounts.models import User
 
 
@@ -27,7 +29,9 @@ class Register(CreateView):
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: RegistrationForm) -> HttpResponse:
-        response = super().form_valid(form)
+        with transaction.atomic():
+            response = super().form_valid(form)
+            welcome(self.object)
         login(self.request, self.object)
         messages.success(self.request, f"Welcome, {self.object.byline}. You can join the conversation now.")
         return response

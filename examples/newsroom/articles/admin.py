@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from articles import discussed, kept
 from articles.forms import ArticleForm
 from articles.models import Article, Comment, Section, Tag
 
@@ -72,8 +73,7 @@ class CommentAdmin(admin.ModelAdmin):
         self._set_visible(request, comments, visible=True)
 
     def _set_visible(self, request: HttpRequest, comments: QuerySet[Comment], *, visible: bool) -> None:
-        from articles.discussed import forget
-
         count = comments.update(is_visible=visible)
-        forget()  # update() sends no signals
+        discussed.forget()  # update() sends no signals
+        kept.forget()
         self.message_user(request, f"{count} comments changed.")

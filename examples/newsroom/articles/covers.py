@@ -9,12 +9,18 @@ import warnings
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files import File
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import ImageField
+from django.db.models.fields.files import ImageFieldFile
 from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_WIDTH = 1600
+MAX_HEIGHT = 2400
+WIDTHS = (480, 960)  # beside the full one; a page offers them all, and the browser takes what fits
 
 
 def cover_path(article: object, filename: str) -> str:
@@ -45,15 +51,68 @@ def reencode(upload: UploadedFile) -> ContentFile:
                 image = Image.new("RGBA", rgba.size, "white")
                 image.alpha_composite(rgba)
             image = image.convert("RGB")
-            if image.width > MAX_WIDTH:
-                image = image.resize((MAX_WIDTH, max(1, image.height * MAX_WIDTH // image.width)), Image.Resampling.LANCZOS)
-            out = io.BytesIO()
-            image.save(out, "JPEG", quality=84, optimize=True, progressive=True)
+            content = _jpeg(image, MAX_WIDTH, MAX_HEIGHT)
     except ValidationError:
         raise
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise ValidationError("This is not a picture we can read. Upload a JPEG, PNG or WebP file.", code="not_an_image") from error
-    return ContentFile(out.getvalue(), name="cover.jpg")
+    return ContentFile(content, name="cover.jpg")
+
+
+def _jpeg(image: Image.Image, width: int, height: int) -> bytes:
+    """The pixels alone, no larger than that."""
+    scale = min(1.0, width / image.width, height / image.height)
+    if scale < 1:
+        image = image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=84, optimize=True, progressive=True)
+    return out.getvalue()
+
+
+def derivative_name(name: str, width: int) -> str:
+    return f"{name.removesuffix('.jpg')}-{width}.jpg"
+
+
+def derive(storage: Storage, name: str) -> list[int]:
+    """Make the smaller pictures of a kept cover; a cover has those narrower than itself."""
+    made = []
+    with storage.open(name) as file, Image.open(file, formats=FORMATS) as image:
+        for width in (width for width in WIDTHS if width < image.width):
+            smaller = derivative_name(name, width)
+            if not storage.exists(smaller):
+                storage.save(smaller, ContentFile(_jpeg(image.convert("RGB"), width, MAX_HEIGHT)))
+            made.append(width)
+    return made
+
+
+def delete_files(storage: Storage, name: str) -> None:
+    for file in (name, *(derivative_name(name, width) for width in WIDTHS)):
+        storage.delete(file)
+
+
+def srcset(article: object) -> str:
+    """The cover in all its widths, as `srcset` wants them; empty when there is but one."""
+    if not article.cover or not article.cover_widths:
+        return ""
+    storage, name = article.cover.storage, article.cover.name
+    found = [f"{storage.url(derivative_name(name, width))} {width}w" for width in article.cover_widths]
+    return ", ".join([*found, f"{article.cover.url} {article.cover_width}w"])
+
+
+class CoverFile(ImageFieldFile):
+    def save(self, name: str, content: File, save: bool = True) -> None:
+        super().save(name, content, save=False)
+        # Of the kept file: what was given may be read to its end, and then has no size. Without one every list would open the file.
+        self.field.update_dimension_fields(self.instance, force=True)
+        self.instance.cover_widths = derive(self.storage, self.name)
+        if save:
+            self.instance.save()
+
+
+class CoverImageField(ImageField):
+    """An image that comes with its derivatives; `cover_widths` must stand after it, to be saved with it."""
+
+    attr_class = CoverFile
 
 
 class CoverField(forms.FileField):

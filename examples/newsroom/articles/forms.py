@@ -3,7 +3,7 @@ from __future__ import annotations
 from django import forms
 from django.db import transaction
 
-from articles.covers import CoverField
+from articles.covers import CoverField, delete_files
 from articles.models import Article, Comment
 
 
@@ -24,11 +24,17 @@ class ArticleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self._cover_before = self.instance.cover.name if self.instance.pk else ""
 
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean()
+        if cleaned.get("status") == Article.Status.SCHEDULED and not cleaned.get("published_at"):
+            self.add_error("published_at", "Say when it is to be published.")
+        return cleaned
+
     def save(self, commit: bool = True) -> Article:
         article = super().save(commit)
         before, storage = self._cover_before, article.cover.storage
         if commit and before and before != article.cover.name:
-            transaction.on_commit(lambda: storage.delete(before))
+            transaction.on_commit(lambda: delete_files(storage, before))
         return article
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchRank, SearchVector, SearchVectorField
 from django.core.validators import MaxLengthValidator
@@ -9,7 +10,8 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from articles.covers import cover_path
+from articles import rules
+from articles.covers import CoverImageField, cover_path, srcset
 from articles.slugs import MAX_LENGTH, make_free_slug
 
 SEARCH_CONFIG = "english"
@@ -49,8 +51,12 @@ class Tag(models.Model):
 
 class ArticleQuerySet(models.QuerySet):
     def published(self) -> ArticleQuerySet:
-        """What the public may read now; a publishing time in the future is a schedule."""
+        """What the public may read now."""
         return self.filter(status=Article.Status.PUBLISHED, published_at__lte=timezone.now())
+
+    def due(self) -> ArticleQuerySet:
+        """What was scheduled, and whose time has come."""
+        return self.filter(status=Article.Status.SCHEDULED, published_at__lte=timezone.now())
 
     def for_list(self) -> ArticleQuerySet:
         """All that a list shows, in one query, without the weight of bodies."""
@@ -82,6 +88,7 @@ class ArticleQuerySet(models.QuerySet):
 class Article(models.Model):
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
+        SCHEDULED = "scheduled", "Scheduled"
         PUBLISHED = "published", "Published"
 
     title = models.CharField(max_length=140)
@@ -94,9 +101,10 @@ class Article(models.Model):
     section = models.ForeignKey(Section, on_delete=models.PROTECT, related_name="articles")
     tags = models.ManyToManyField(Tag, blank=True, related_name="articles")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="articles")
-    cover = models.ImageField(upload_to=cover_path, blank=True, width_field="cover_width", height_field="cover_height")
+    cover = CoverImageField(upload_to=cover_path, blank=True, width_field="cover_width", height_field="cover_height")
     cover_width = models.PositiveIntegerField(null=True, blank=True, editable=False)
     cover_height = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    cover_widths = ArrayField(models.PositiveSmallIntegerField(), null=True, blank=True, editable=False)
     cover_alt = models.CharField("cover description", max_length=160, blank=True, help_text="For readers who cannot see it.")
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(null=True, blank=True, help_text="A time in the future schedules it. Empty means now.")
@@ -118,6 +126,7 @@ class Article(models.Model):
             models.Index(fields=["-published_at", "-id"], name="article_front_page", condition=Q(status="published")),
             models.Index(fields=["section", "-published_at", "-id"], name="article_section_page", condition=Q(status="published")),
             models.Index(fields=["author", "-updated_at"], name="article_desk"),
+            models.Index(fields=["published_at"], name="article_due", condition=Q(status="scheduled")),
             GinIndex(fields=["search_vector"], name="article_search"),
         ]
         constraints = [
@@ -126,7 +135,13 @@ class Article(models.Model):
                 name="article_published_has_a_time",
                 violation_error_message="A published article needs a publishing time.",
             ),
+            models.CheckConstraint(
+                condition=~Q(status="scheduled") | Q(published_at__isnull=False),
+                name="article_scheduled_has_a_time",
+                violation_error_message="A scheduled article needs a publishing time.",
+            ),
         ]
+        permissions = [("edit_others", "Can change and delete what others wrote")]
 
     def __str__(self) -> str:
         return self.title
@@ -135,8 +150,12 @@ class Article(models.Model):
         self._date_publication()
 
     def _date_publication(self) -> None:
-        if self.status == self.Status.PUBLISHED and self.published_at is None:
-            self.published_at = timezone.now()
+        """A time to come makes it scheduled, a time past or none published; `publish_scheduled` saves it when the time has come."""
+        if self.status == self.Status.DRAFT:
+            return
+        now = timezone.now()
+        self.published_at = self.published_at or now
+        self.status = self.Status.SCHEDULED if self.published_at > now else self.Status.PUBLISHED
 
     def save(self, *args: object, **kwargs: object) -> None:
         self._date_publication()
@@ -169,9 +188,12 @@ class Article(models.Model):
         """How long it takes to read, at 220 words a minute."""
         return max(1, round(len(self.body.split()) / 220))
 
+    @property
+    def cover_srcset(self) -> str:
+        return srcset(self)
+
     def may_be_edited_by(self, user: object) -> bool:
-        """Its author while still a writer, and any editor (staff)."""
-        return user.is_authenticated and user.may_write and (user.is_staff or self.author_id == user.pk)
+        return rules.may_edit(user, self)
 
 
 class Comment(models.Model):
@@ -187,6 +209,7 @@ class Comment(models.Model):
             models.Index(fields=["article", "created_at"], name="comment_thread", condition=Q(is_visible=True)),
             models.Index(fields=["-created_at"], name="comment_newest"),
         ]
+        permissions = [("moderate", "Can take comments off the page and put them back")]
 
     def __str__(self) -> str:
         return f"{self.author} on {self.article}"

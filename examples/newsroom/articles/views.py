@@ -2,21 +2,25 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.generic import CreateView, DetailView, ListView, UpdateView, View
+from django.views.generic import CreateView, DeleteView, DetailView, ListView, UpdateView, View
 
+from articles import rules
 from articles.discussed import most_discussed
 from articles.forms import ArticleForm, CommentForm, SearchForm
+from articles.kept import KeptForStrangers
 from articles.models import Article, Comment, Section, Tag
 
 PAGE = 12
 
 
-class Home(ListView):
+class Home(KeptForStrangers, ListView):
     template_name = "articles/home.html"
     context_object_name = "articles"
     paginate_by = PAGE + 1  # the lead story and a full grid
@@ -33,7 +37,7 @@ class Home(ListView):
         return context | {"articles": articles}
 
 
-class SectionPage(ListView):
+class SectionPage(KeptForStrangers, ListView):
     template_name = "articles/section.html"
     context_object_name = "articles"
     paginate_by = PAGE
@@ -46,7 +50,7 @@ class SectionPage(ListView):
         return super().get_context_data(**kwargs) | {"heading": self.section.name, "lede": self.section.description, "current": self.section}
 
 
-class TagPage(ListView):
+class TagPage(KeptForStrangers, ListView):
     template_name = "articles/section.html"
     context_object_name = "articles"
     paginate_by = PAGE
@@ -75,14 +79,14 @@ class Search(ListView):
         return super().get_context_data(**kwargs) | {"form": self.form, "words": self.words}
 
 
-class ArticlePage(DetailView):
+class ArticlePage(KeptForStrangers, DetailView):
     template_name = "articles/article.html"
     context_object_name = "article"
 
     def get_queryset(self) -> QuerySet[Article]:
         thread = Comment.objects.filter(is_visible=True).select_related("author")
         return (
-            readable_by(self.request.user)
+            rules.readable(self.request.user, Article.objects.all())
             .select_related("section", "author")
             .defer("search_vector")
             .prefetch_related("tags", Prefetch("comments", queryset=thread, to_attr="thread"))
@@ -94,7 +98,9 @@ class ArticlePage(DetailView):
         return context | {
             "more": more,
             "comment_form": kwargs.get("comment_form") or CommentForm(),
-            "may_edit": self.object.may_be_edited_by(self.request.user),
+            "may_edit": rules.may_edit(self.request.user, self.object),
+            "may_comment": rules.may_comment(self.request.user, self.object),
+            "moderates": rules.moderates(self.request.user),
             "current": self.object.section,
         }
 
@@ -103,7 +109,9 @@ class PostComment(LoginRequiredMixin, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
-        article = get_object_or_404(Article.objects.published(), slug=slug)
+        article = get_object_or_404(Article.objects.published().select_related("author"), slug=slug)
+        if not rules.may_comment(request.user, article):
+            raise PermissionDenied
         form = CommentForm(request.POST)
         form.instance.article, form.instance.author = article, request.user
         if not form.is_valid():
@@ -111,6 +119,25 @@ class PostComment(LoginRequiredMixin, View):
             return redirect(f"{article.get_absolute_url()}#join")
         comment = form.save()
         return redirect(f"{article.get_absolute_url()}#comment-{comment.pk}")
+
+
+class DeleteComment(LoginRequiredMixin, View):
+    """Its writer takes it back, or a moderator takes it off the page and keeps it."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+        comments = rules.visible(request.user, Comment.objects.select_related("article"))
+        comment = get_object_or_404(comments, pk=pk, article__slug=slug)
+        if not rules.may_delete_comment(request.user, comment):
+            raise PermissionDenied
+        if comment.author_id == request.user.pk:
+            comment.delete()
+        else:
+            comment.is_visible = False
+            comment.save(update_fields=["is_visible"])
+        messages.success(request, "The comment is off the page.")
+        return redirect(f"{comment.article.get_absolute_url()}#comments")
 
 
 class WritersOnly(LoginRequiredMixin, UserPassesTestMixin):
@@ -135,7 +162,10 @@ class Desk(WritersOnly, ListView):
     def get_queryset(self) -> QuerySet[Article]:
         comments = Count("comments", filter=Q(comments__is_visible=True))
         articles = Article.objects.for_list().annotate(voices=comments).order_by("-updated_at", "-pk")
-        return articles if self.request.user.is_staff else articles.filter(author=self.request.user)
+        return articles if rules.edits_others(self.request.user) else articles.filter(author=self.request.user)
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        return super().get_context_data(**kwargs) | {"edits_others": rules.edits_others(self.request.user)}
 
 
 class Write(WritersOnly, CreateView):
@@ -157,13 +187,13 @@ class Edit(WritersOnly, UpdateView):
         return Article.objects.select_related("section", "author")
 
     def test_func(self) -> bool:
-        return super().test_func() and self.get_object().may_be_edited_by(self.request.user)
+        return super().test_func() and rules.may_edit(self.request.user, self.get_object())
 
 
-def readable_by(user: object) -> QuerySet[Article]:
-    """The published ones, plus the drafts this user may edit."""
-    if not (user.is_authenticated and user.may_write):
-        return Article.objects.published()
-    if user.is_staff:
-        return Article.objects.all()
-    return Article.objects.published() | Article.objects.filter(author=user)
+class Delete(WritersOnly, DeleteView):
+    template_name = "articles/delete.html"
+    queryset = Article.objects.select_related("author")
+    success_url = reverse_lazy("articles:desk")
+
+    def test_func(self) -> bool:
+        return super().test_func() and rules.may_delete(self.request.user, self.get_object())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -30,7 +32,7 @@ def boolean(name: str, *, default: bool) -> bool:
     return value in TRUE
 
 
-def integer(name: str, *, default: int, minimum: int = 0) -> int:
+def integer(name: str, *, default: int, minimum: int = 0, maximum: int | None = None) -> int:
     value = text(name, str(default))
     try:
         number = int(value)
@@ -38,6 +40,8 @@ def integer(name: str, *, default: int, minimum: int = 0) -> int:
         raise ImproperlyConfigured(f"{name} is {value!r}; expected a whole number.") from None
     if number < minimum:
         raise ImproperlyConfigured(f"{name} is {number}; expected at least {minimum}.")
+    if maximum is not None and number > maximum:
+        raise ImproperlyConfigured(f"{name} is {number}; expected at most {maximum}.")
     return number
 
 
@@ -53,12 +57,90 @@ def choice(name: str, *, default: str, among: tuple[str, ...]) -> str:
     return value
 
 
+def origins(name: str, *, plain_http: bool = False) -> list[str]:
+    """A comma separated list of origins, as browsers send them: scheme, host and port, and nothing after."""
+    found = items(name)
+    for origin in found:
+        parts = urlsplit(origin)
+        if parts.scheme not in ({"https", "http"} if plain_http else {"https"}) or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ImproperlyConfigured(f"{name} holds {origin!r}; expected an origin such as https://app.example.org, without a path.")
+        if "*" in origin:
+            raise ImproperlyConfigured(f"{name} holds {origin!r}; expected each origin by name, a pattern would let strangers in.")
+    return found
+
+
+def rate(name: str, *, default: str) -> str | None:
+    """`300/min`: how often somebody may ask; `none` for no limit."""
+    value = text(name, default)
+    if value.lower() == "none":
+        return None
+    if not re.fullmatch(r"[1-9][0-9]*/(second|sec|s|minute|min|m|hour|h|day|d)", value):
+        raise ImproperlyConfigured(f"{name} is {value!r}; expected a rate such as 300/min, 10/hour, or none.")
+    return value
+
+
+def signing_key(name: str, *, debug: bool, secret_keys: list[str]) -> str:
+    """The key of the API's tokens: its own, so that a leak of one key does not forge what the other signs."""
+    key = text(name, "")
+    if not key and debug:
+        return hashlib.sha256(f"tokens of {secret_keys[0]}".encode()).hexdigest()
+    if not key:
+        raise ImproperlyConfigured(f"{name} is not set: it signs the API's tokens; expected at least 32 random bytes, not SECRET_KEY.")
+    if len(key.encode()) < 32:
+        raise ImproperlyConfigured(f"{name} has {len(key.encode())} bytes; expected at least 32 (RFC 7518, section 3.2).")
+    if key in secret_keys:
+        raise ImproperlyConfigured(f"{name} is also a SECRET_KEY; expected a key of its own.")
+    return key
+
+
+def cache(name: str, *, prefix: str) -> dict[str, Any]:
+    """`unix://user:password@/path?db=0`, `redis://…`, `rediss://…`, `dbcache://TABLE` or `locmem://` as a CACHES entry."""
+    url = text(name, "dbcache://django_cache")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 (raises when it is no number)
+    except ValueError:
+        # The URL may hold a password: the message describes it and never quotes it.
+        raise ImproperlyConfigured(f"{name} cannot be parsed; expected unix://user:password@/path?db=0 or dbcache://TABLE.") from None
+    scheme = parts.scheme
+    if scheme in {"unix", "redis", "rediss"}:
+        if not (parts.path.startswith("/") if scheme == "unix" else parts.hostname):
+            raise ImproperlyConfigured(f"{name} names no server; expected unix://user:password@/path/of/socket?db=0 or redis://host:6379/0.")
+        # A list: Django would split a string at the commas and semicolons a password may hold.
+        return {"BACKEND": "ops.caches.RedisCache", "LOCATION": [url], "KEY_PREFIX": prefix}
+    if scheme == "dbcache":
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", parts.netloc):
+            raise ImproperlyConfigured(f"{name} names no table; expected dbcache://TABLE.")
+        return {
+            "BACKEND": "ops.caches.DatabaseCache",
+            "LOCATION": parts.netloc,
+            "KEY_PREFIX": prefix,
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    if scheme == "locmem":
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": parts.netloc, "KEY_PREFIX": prefix}
+    raise ImproperlyConfigured(f"{name} has the scheme {scheme!r}; expected unix://, redis://, rediss://, dbcache:// or locmem://.")
+
+
+def fraction(name: str, *, default: float) -> float:
+    value = text(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ImproperlyConfigured(f"{name} is {value!r}; expected a number from 0 to 1.")
+    return number
+
+
 def database(name: str) -> dict[str, Any]:
     """`postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path` as a DATABASES entry."""
     url = text(name)
+    # Kept open between requests; 0 closes after each, which an ASGI server wants.
+    max_age = None if text("CONN_MAX_AGE", "").lower() == "none" else integer("CONN_MAX_AGE", default=60)
     try:
         scheme = urlsplit(url).scheme
-        parsed: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+        parsed: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=max_age, conn_health_checks=True))
     except (ValueError, KeyError):
         # The URL holds a password: the message describes it and never quotes it.
         raise ImproperlyConfigured(f"{name} cannot be parsed; expected postgres://user:password@host:port/name.") from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import env
+from ops import sentry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -24,7 +26,13 @@ for origin in CSRF_TRUSTED_ORIGINS:
     if not origin.startswith(("https://", "http://")):
         raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS holds {origin!r}; expected an origin with its scheme, such as https://{origin}.")
 
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS", plain_http=DEBUG)
+JWT_SIGNING_KEY = env.signing_key("JWT_SIGNING_KEY", debug=DEBUG, secret_keys=[SECRET_KEY, *SECRET_KEY_FALLBACKS])
+
 DATABASES = {"default": env.database("DATABASE_URL")}
+CACHES = {"default": env.cache("CACHE_URL", prefix=env.text("CACHE_KEY_PREFIX", "newsroom"))}
+# How long a page is kept for strangers, unless something it shows changes first; 0 keeps none.
+PAGE_CACHE_SECONDS = env.integer("PAGE_CACHE_SECONDS", default=60)
 
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / "var" / "media")))
@@ -34,6 +42,17 @@ ADMIN_PATH = env.text("ADMIN_PATH", "admin/").strip("/") + "/"
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "The Lantern <newsroom@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 globals().update(env.email("EMAIL_URL", debug=DEBUG))
+
+# Where links in mail lead: whoever writes it is not always answering a request.
+_HOST = next((host.lstrip(".") for host in ALLOWED_HOSTS if host != "*"), "localhost")
+SITE_URL = env.text("SITE_URL", f"http{'' if DEBUG else 's'}://{_HOST}").rstrip("/")
+
+sentry.start(
+    env.text("SENTRY_DSN", ""),
+    environment=env.text("SENTRY_ENVIRONMENT", "production"),
+    release=env.text("SENTRY_RELEASE", ""),
+    traces=env.fraction("SENTRY_TRACES_SAMPLE_RATE", default=0.0),
+)
 
 # --- The application ------------------------------------------------------------------------------
 
@@ -46,9 +65,17 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sitemaps",
     "django.contrib.staticfiles",
+    "corsheaders",
+    "django_filters",
+    "drf_spectacular",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
     "accounts",
+    "api",
     "articles",
     "ops",
+    "outbox",
 ]
 
 MIDDLEWARE = [
@@ -57,6 +84,7 @@ MIDDLEWARE = [
     "ops.middleware.BrowserPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -85,11 +113,6 @@ TEMPLATES = [
     },
 ]
 
-CACHES = {
-    # Shared by all workers, and one service fewer to run. `manage.py createcachetable` makes the table.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"},
-}
-
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = True
@@ -112,6 +135,69 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# --- The API --------------------------------------------------------------------------------------
+
+# Tokens travel in a header, never in a cookie: a foreign page cannot send one it does not have.
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.Pages",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+        "rest_framework.throttling.ScopedRateThrottle",
+        "api.throttling.WriteThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env.rate("THROTTLE_ANON", default="300/min"),
+        "user": env.rate("THROTTLE_USER", default="1200/min"),
+        "login": env.rate("THROTTLE_LOGIN", default="10/min"),
+        "register": env.rate("THROTTLE_REGISTER", default="10/hour"),
+        "write": env.rate("THROTTLE_WRITE", default="60/min"),
+    },
+    # The address our own proxy added last; what a client claims before it does not count.
+    "NUM_PROXIES": env.integer("TRUSTED_PROXIES", default=1),
+    "EXCEPTION_HANDLER": "api.errors.answer",
+    "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.integer("JWT_ACCESS_MINUTES", default=10, minimum=1, maximum=15)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("JWT_REFRESH_DAYS", default=7, minimum=1, maximum=7)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token given for the old one
+    "AUTH_HEADER_TYPES": ("Bearer",),
+    "TOKEN_REFRESH_SERIALIZER": "api.tokens.RefreshSerializer",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "The Lantern",
+    "DESCRIPTION": "Articles, comments and accounts of a newspaper. Ask for a token pair at `/api/v1/token/`, send the access token as "
+    "`Authorization: Bearer …`, and renew it at `/api/v1/token/refresh/`: each refresh token works once.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Mail that waits in the database until `manage.py send_outbox` has delivered it ------------------
+
+OUTBOX_ATTEMPTS = 8
+OUTBOX_KEEP_DAYS = 30
 
 # --- Files ----------------------------------------------------------------------------------------
 

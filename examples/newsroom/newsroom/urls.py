@@ -19,10 +19,16 @@ class Favicon(RedirectView):
         return staticfiles_storage.url("favicon.svg")
 
 
+handler400 = "newsroom.errors.bad_request"
+handler403 = "newsroom.errors.permission_denied"
+handler404 = "newsroom.errors.page_not_found"
+handler500 = "newsroom.errors.server_error"
+
 urlpatterns = [
     path("", include("articles.urls")),
     path("accounts/", include("accounts.urls")),
     path("health/", include("ops.urls")),
+    path("api/", include("api.urls")),
     path("sitemap.xml", cache_control(public=True, max_age=600)(sitemap), {"sitemaps": SITEMAPS}, name="sitemap"),
     path("robots.txt", TemplateView.as_view(template_name="robots.txt", content_type="text/plain"), name="robots"),
     path("favicon.ico", Favicon.as_view(), name="favicon"),

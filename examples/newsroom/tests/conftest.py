@@ -13,8 +13,11 @@ from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from PIL import Image
+from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.models import JOURNALISTS, User
+from accounts.models import EDITORS, JOURNALISTS, User
 from articles.models import Article, Section
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,6 +36,15 @@ def _test_settings(settings, tmp_path):
     }
     settings.MEDIA_ROOT = tmp_path
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PAGE_CACHE_SECONDS = 0  # tests of kept pages switch it on
+
+
+@pytest.fixture(autouse=True)
+def throttles(monkeypatch):
+    """No limits, unless a test sets one; the framework reads them once, when it starts."""
+    rates = dict.fromkeys(SimpleRateThrottle.THROTTLE_RATES)
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+    return rates
 
 
 class HttpsClient(Client):
@@ -54,10 +66,12 @@ def section(db):
 
 @pytest.fixture
 def make_user(db):
-    def make(username="reader", *, journalist=False, **fields):
+    def make(username="reader", *, journalist=False, editor=False, **fields):
         user = User.objects.create_user(username, f"{username}@example.org", "a long passphrase", **fields)
         if journalist:
             user.groups.add(Group.objects.get(name=JOURNALISTS))
+        if editor:
+            user.groups.add(Group.objects.get(name=EDITORS))
         return user
 
     return make
@@ -85,6 +99,19 @@ def as_user():
         return client
 
     return log_in
+
+
+@pytest.fixture
+def api():
+    """A client of the API, with a genuine token when given a user."""
+
+    def make(user=None):
+        client = APIClient(headers={"X-Forwarded-Proto": "https", "Host": "testserver"})
+        if user:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+        return client
+
+    return make
 
 
 @pytest.fixture

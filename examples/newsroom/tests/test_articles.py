@@ -9,6 +9,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.models import User
 from articles.models import Article, Comment, Tag
 from articles.slugs import MAX_LENGTH, make_free_slug, make_slug
 from articles.templatetags.prose import highlight, prose
@@ -224,5 +225,7 @@ def test_seeding_twice_prints_one_paper(client, db, forget_cache):
     call_command("seed_newsroom", "--without-covers", verbosity=0)
     assert Article.objects.published().count() == 12
     assert Article.objects.exclude(cover="").count() == 12
+    assert not Article.objects.filter(cover_width=None).exists()  # else every list would open every file
+    assert set(User.objects.get(username="nell.archer").groups.values_list("name", flat=True)) == {"Readers", "Editors"}
     assert not any(article.author.has_usable_password() for article in Article.objects.select_related("author"))
     assert b"The harbour wall will be raised" in client.get("/").content

@@ -90,6 +90,71 @@ def test_a_cover_loses_its_metadata(as_user, journalist, words):
         assert b"taken at home" not in file.read()
 
 
+def test_a_cover_comes_in_widths_for_every_screen(as_user, client, journalist, words, picture, forget_cache):
+    as_user(journalist).post("/desk/write/", words | {"cover": upload(picture("PNG", (2000, 1000)))})
+    article = Article.objects.get()
+    assert article.cover_widths == [480, 960]
+    stem = article.cover.name.removesuffix(".jpg")
+    for width in article.cover_widths:
+        with article.cover.storage.open(f"{stem}-{width}.jpg") as file, Image.open(file) as kept:
+            assert (kept.format, kept.size) == ("JPEG", (width, width // 2))
+    srcset = f"/media/{stem}-480.jpg 480w, /media/{stem}-960.jpg 960w, /media/{stem}.jpg 1600w"
+    assert f'srcset="{srcset}"' in client.get("/").content.decode()
+    assert f'srcset="{srcset}"' in client.get(article.get_absolute_url()).content.decode()
+
+
+def test_a_small_cover_is_not_blown_up(as_user, client, journalist, words, picture, forget_cache):
+    as_user(journalist).post("/desk/write/", words | {"cover": upload(picture("PNG", (300, 200)))})
+    assert Article.objects.get().cover_widths == []
+    assert "srcset" not in client.get("/").content.decode()
+
+
+def test_a_tower_of_a_picture_is_bounded(as_user, journalist, words, picture):
+    as_user(journalist).post("/desk/write/", words | {"cover": upload(picture("PNG", (500, 5000)))})
+    assert (Article.objects.get().cover_width, Article.objects.get().cover_height) == (240, 2400)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_a_cover_stands_upright_and_does_not_say_where_it_was_taken(as_user, journalist, words, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    exif.get_ifd(0x8825)[1], exif.get_ifd(0x8825)[2] = "N", (52.0, 22.0, 1.0)
+    exif[0x8298] = "Mara Quill"
+    picture = Image.new("RGB", (1200, 600), "teal")
+    picture.paste("black", (0, 0, 1200, 100))
+    out = io.BytesIO()
+    picture.save(out, kind, exif=exif)
+    as_user(journalist).post("/desk/write/", words | {"cover": upload(out.getvalue())})
+    article = Article.objects.get()
+    assert (article.cover_width, article.cover_height) == (600, 1200)
+    storage = article.cover.storage
+    for name in storage.listdir("covers")[1]:
+        with storage.open(f"covers/{name}") as file:
+            content = file.read()
+        assert b"Exif" not in content and b"Mara" not in content and b"http://ns.adobe.com" not in content
+        with Image.open(io.BytesIO(content)) as kept:
+            assert not kept.getexif() and kept.height == 2 * kept.width
+            assert kept.getpixel((kept.width - 2, kept.height // 2))[2] < 60  # the black edge has turned to the right
+
+
+def test_old_covers_get_their_smaller_pictures_later(make_article, picture):
+    from django.core.files.base import ContentFile
+    from django.core.management import call_command
+
+    article = make_article()
+    article.cover.save("cover.jpg", ContentFile(picture("JPEG", (1600, 900))))
+    lost = make_article("Lost", cover="covers/lost.jpg", cover_width=1, cover_height=1)
+    for name in article.cover.storage.listdir("covers")[1]:
+        if "-" in name:
+            article.cover.storage.delete(f"covers/{name}")
+    Article.objects.filter(pk=article.pk).update(cover_widths=None, cover_width=None, cover_height=None)
+    Article.objects.filter(pk=lost.pk).update(cover_widths=None)
+    call_command("make_derivatives", verbosity=0)
+    assert dict(Article.objects.values_list("pk", "cover_widths")) == {article.pk: [480, 960], lost.pk: None}
+    assert Article.objects.values_list("cover_width", "cover_height").get(pk=article.pk) == (1600, 900)
+    assert len(article.cover.storage.listdir("covers")[1]) == 3
+
+
 @pytest.mark.parametrize(
     ("content", "name", "sentence"),
     [

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import JOURNALISTS, User
+from accounts.models import EDITORS, JOURNALISTS, READERS, User
 from articles import seed
 from articles.models import Article, Comment, Section, Tag
 from articles.seed.art import draw_cover
@@ -55,8 +55,8 @@ class Command(BaseCommand):
                 user = User.objects.create_user(
                     entry["username"], email="", password=None, display_name=entry["name"], bio=entry.get("bio", "")
                 )
-                if entry.get("journalist"):
-                    user.groups.add(Group.objects.get(name=JOURNALISTS))
+            roles = [READERS, *[JOURNALISTS] * bool(entry.get("journalist")), *[EDITORS] * bool(entry.get("editor"))]
+            user.groups.add(*Group.objects.filter(name__in=roles))
             people[entry["username"]] = user
         return people
 

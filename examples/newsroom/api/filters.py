@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import django_filters as filters
+from django.db.models import QuerySet
+
+from articles.models import Article
+
+
+class ArticleFilter(filters.FilterSet):
+    search = filters.CharFilter(method="find", max_length=200, label="Words to find; best matches first, unless `ordering` says otherwise.")
+    section = filters.CharFilter(field_name="section__slug", label="Slug of a section.")
+    tag = filters.CharFilter(field_name="tags__slug", label="Slug of a tag.")
+    author = filters.CharFilter(field_name="author__username", label="Username of the author.")
+    status = filters.ChoiceFilter(choices=Article.Status, label="Of one's own and, for editors, of everybody's articles.")
+    published_after = filters.IsoDateTimeFilter(field_name="published_at", lookup_expr="gte", label="Published at this time or later.")
+    published_before = filters.IsoDateTimeFilter(field_name="published_at", lookup_expr="lt", label="Published before this time.")
+    ordering = filters.OrderingFilter(fields=["published_at", "updated_at", "title"])
+
+    class Meta:
+        model = Article
+        fields: list[str] = []
+
+    def find(self, articles: QuerySet[Article], name: str, words: str) -> QuerySet[Article]:
+        return articles.search(words)

@@ -1,0 +1,56 @@
+"""Pages kept in the shared cache for strangers: they all see the same.
+
+A kept page's key holds a version, and whatever a page shows changes that version when it is saved or deleted: nothing needs
+finding and deleting, the old pages are simply never asked for again. A version is a time, so that one the cache has lost is
+never used a second time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+VERSION = "kept:version"
+
+
+def forget() -> None:
+    cache.set(VERSION, time.time_ns(), None)
+
+
+def _key(request: HttpRequest) -> str:
+    version = cache.get(VERSION)
+    if version is None:
+        version = time.time_ns()
+        cache.set(VERSION, version, None)
+    address = f"{request.path}?{request.GET.get('page', '')}"
+    return f"kept:{version}:{hashlib.sha256(address.encode()).hexdigest()}"
+
+
+def is_plain(request: HttpRequest) -> bool:
+    """A page as everybody gets it: no log-in, no message waiting, nothing asked for beyond a page number."""
+    cookies = {settings.SESSION_COOKIE_NAME, "messages"}
+    return request.method == "GET" and cookies.isdisjoint(request.COOKIES) and set(request.GET) <= {"page"}
+
+
+class KeptForStrangers:
+    """For a view whose page depends on nothing but its address and the paper."""
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not settings.PAGE_CACHE_SECONDS or not is_plain(request):
+            return super().dispatch(request, *args, **kwargs)
+        # The version is read before the page is made: a change in between makes a page nobody will ask for.
+        key = _key(request)
+        content = cache.get(key)
+        if content is None:
+            response = super().dispatch(request, *args, **kwargs)
+            if response.status_code == 200:
+                cache.set(key, response.render().content, settings.PAGE_CACHE_SECONDS)
+        else:
+            response = HttpResponse(content)
+        patch_vary_headers(response, ["Cookie"])
+        return response
