@@ -12,6 +12,8 @@ from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 MODERN_TLS = frozenset({"TLSv1.2", "TLSv1.3"})
 #: The console's own database.
 CONSOLE = "pgbouncer"
+#: What a client reads that was let in by the pooler and could not be brought to the server.
+LET_THROUGH = "server login"
 
 
 def _list(words: Any) -> str:
@@ -102,14 +104,12 @@ def shares_by_transaction(value: Mapping[str, Any], context: Context) -> Verdict
 
 
 def nobody_waits(value: Mapping[str, Any], context: Context) -> Verdict:
-    """No client waits noticeably for a connection, now or in the last minute's average."""
+    """No client waits noticeably for a connection at this moment; the average also remembers the last restart of the server."""
     pool, most = value["there"], context.args["seconds_at_most"]
     observed = {"waiting": pool["waiting"], "longest wait": pool["longest_wait"], "average wait": pool["average_wait"]}
     problems = []
     if pool["longest_wait"] >= most:
         problems.append(f"{pool['waiting']} clients wait for a connection, the first for {pool['longest_wait']:.1f} s")
-    if pool["average_wait"] >= most:
-        problems.append(f"clients waited {pool['average_wait']:.1f} s on average")
     return _verdict(problems, observed, f"nobody waits {most} s")
 
 
@@ -167,6 +167,8 @@ def asks_for_scram(value: Mapping[str, Any], context: Context) -> Verdict:
     """Who says to be the application is asked for a proof."""
     knock = value["tls"]
     expected = "scram-sha-256 is demanded"
+    if knock["message"].startswith(LET_THROUGH):
+        return failed("the pooler asks for no proof and goes on to the server, which refuses", knock["message"], expected)
     if knock["outcome"] in ("refused", "error", "filtered", "no_tls"):
         return unknown(f"the pooler's answer was not understood: {knock['message']}", knock["outcome"], expected)
     problems = [] if knock["outcome"] == "scram-sha-256" else [f"the pooler goes on with {knock['outcome']}"]
