@@ -1,9 +1,28 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import django_filters as filters
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 
 from articles.models import Article
+
+
+class MomentField(IsoDateTimeField):
+    """A time in UTC: PostgreSQL knows fewer time zones than ISO 8601 can write."""
+
+    def to_python(self, value: object) -> datetime | None:
+        try:
+            moment = super().to_python(value)
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class MomentFilter(filters.IsoDateTimeFilter):
+    field_class = MomentField
 
 
 class ArticleFilter(filters.FilterSet):
@@ -12,8 +31,8 @@ class ArticleFilter(filters.FilterSet):
     tag = filters.CharFilter(field_name="tags__slug", label="Slug of a tag.")
     author = filters.CharFilter(field_name="author__username", label="Username of the author.")
     status = filters.ChoiceFilter(choices=Article.Status, label="Of one's own and, for editors, of everybody's articles.")
-    published_after = filters.IsoDateTimeFilter(field_name="published_at", lookup_expr="gte", label="Published at this time or later.")
-    published_before = filters.IsoDateTimeFilter(field_name="published_at", lookup_expr="lt", label="Published before this time.")
+    published_after = MomentFilter(field_name="published_at", lookup_expr="gte", label="Published at this time or later.")
+    published_before = MomentFilter(field_name="published_at", lookup_expr="lt", label="Published before this time.")
     ordering = filters.OrderingFilter(fields=["published_at", "updated_at", "title"])
 
     class Meta:

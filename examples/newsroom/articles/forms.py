@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django import forms
 from django.db import transaction
 
@@ -23,6 +25,13 @@ class ArticleForm(forms.ModelForm):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._cover_before = self.instance.cover.name if self.instance.pk else ""
+
+    def clean_published_at(self) -> datetime | None:
+        moment = self.cleaned_data["published_at"]
+        try:
+            return moment and moment.astimezone(UTC)  # PostgreSQL knows fewer time zones than can be written
+        except OverflowError:
+            raise forms.ValidationError("Enter a valid date/time.", code="invalid") from None
 
     def clean(self) -> dict[str, object]:
         cleaned = super().clean()

@@ -68,7 +68,7 @@ def test_a_list_is_filtered(api, make_article, make_user, section, query, titles
 
 
 @pytest.mark.parametrize(
-    ("query", "field"), [("status=lost", "status"), ("published_after=soon", "published_after"), ("ordering=body", "ordering"), ("search=a%00b", "search")]
+    ("query", "field"), [("status=lost", "status"), ("published_after=soon", "published_after"), ("ordering=body", "ordering"), ("published_before=0001-01-01T00:00:00%2B14:00", "published_before"), ("search=a%00b", "search")]
 )
 def test_a_filter_that_makes_no_sense_is_named(api, db, query, field):
     response = api().get(f"{V1}/articles/?{query}")
@@ -172,6 +172,14 @@ def test_what_is_no_picture_is_refused_by_name(api, journalist, section):
     upload = SimpleUploadedFile("x.png", b"<script>alert(1)</script>", "image/png")
     response = api(journalist).post(f"{V1}/articles/", NEW | {"cover": upload}, format="multipart")
     assert response.json() == {"cover": ["This is not a picture we can read. Upload a JPEG, PNG or WebP file."]}
+
+
+@pytest.mark.parametrize("moment", ["1610-10-20T10:34:57+16:46", "9999-12-31T23:59:59-15:59", "2026-01-01T00:00:00-23:59"])
+def test_a_time_zone_the_database_does_not_know_is_no_error_of_ours(api, as_user, journalist, section, moment):
+    quoted = moment.replace("+", "%2B")
+    assert api().get(f"{V1}/articles/?published_after={quoted}").status_code in {200, 400}
+    assert api(journalist).post(f"{V1}/articles/", NEW | {"published_at": moment}).status_code in {201, 400}
+    assert as_user(journalist).post("/desk/write/", NEW | {"section": section.pk, "published_at": moment}).status_code in {200, 302}
 
 
 # --- Comments

@@ -94,7 +94,7 @@ def test_a_worker_that_died_leaves_its_letters_to_the_next(letter, monkeypatch):
     assert Mail.objects.claim(10) == [letter]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_workers_never_take_the_same_letter():
     for number in range(4):
         Mail.objects.create(to="reader@example.org", subject=str(number), body="-")
@@ -125,7 +125,7 @@ def wait_for(condition, seconds=20):
         time.sleep(0.05)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_worker_goes_on_until_it_is_told_to_stop(tmp_path):
     queue("reader@example.org", "accounts/welcome_email.txt", {"user": "nobody"})
     worker = start(["send_outbox", "--every", "0.1"], tmp_path)
@@ -143,7 +143,7 @@ def test_the_worker_goes_on_until_it_is_told_to_stop(tmp_path):
     assert "example.org" not in errors  # addresses are nobody's business
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_worker_survives_a_database_that_goes_away(tmp_path):
     worker = start(["send_outbox", "--every", "0.1"], tmp_path)
     try:

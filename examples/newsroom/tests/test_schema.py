@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import schemathesis
 import yaml
+from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from drf_spectacular.generators import SchemaGenerator
@@ -36,9 +39,8 @@ def test_the_schema_is_served_to_everybody(api, db):
     assert set(served["paths"]) == set(SCHEMA["paths"])
 
 
-def test_the_schema_is_complete(manage):
-    result = manage("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
-    assert result.returncode == 0, result.stderr
+def test_the_schema_is_complete():
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", os.devnull)
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)

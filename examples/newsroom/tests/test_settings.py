@@ -169,7 +169,7 @@ def test_links_in_mail_lead_to_the_first_host(monkeypatch):
     assert runpy.run_path(str(PROJECT / "newsroom" / "settings.py"))["SITE_URL"] == "https://paper.example.org"
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)  # some of them run outside a transaction
+@pytest.mark.django_db(transaction=True)  # some of them run outside a transaction
 def test_migrations_are_safe_beside_the_code_that_runs():
     """No lock that lasts, nothing taken away that the last release still uses."""
     linter = MigrationLinter(

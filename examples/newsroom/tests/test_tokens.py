@@ -154,7 +154,7 @@ def test_expired_tokens_are_swept_up(api, pair):
     assert not OutstandingToken.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_of_two_at_the_same_moment_one_gets_a_new_pair(api, make_user):
     from concurrent.futures import ThreadPoolExecutor
 
