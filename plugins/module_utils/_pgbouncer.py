@@ -35,6 +35,7 @@ _INCLUDE = re.compile(r"^%include\s+(\S.*?)\s*$")
 _ENTRY = re.compile(r'^(?:"((?:[^"]|"")*)"|([^=\s"]+))\s*=\s*(.*?)\s*$')
 _USER = re.compile(r'^\s*"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"(.*)$')
 _LOGGED = re.compile(r"\b(NOISE|DEBUG|LOG|WARNING|ERROR|FATAL)\s+(.*)$")
+_PLAIN_NAME = re.compile(r"^[\w.*-]+$")
 _VERSION = re.compile(r"PgBouncer (\d+(?:\.\d+)+)", re.IGNORECASE)
 
 
@@ -111,7 +112,9 @@ def render_kept(kept):
     for section in ("databases", "users"):
         if kept.get(section):
             lines.append("[{0}]\n".format(section))
-            lines += ["{0} = {1}\n".format(name if name == "*" else _quoted(name), value) for name, value in sorted(kept[section].items())]
+            lines += [
+                "{0} = {1}\n".format(name if _PLAIN_NAME.match(name) else _quoted(name), value) for name, value in sorted(kept[section].items())
+            ]
     return "".join(lines)
 
 

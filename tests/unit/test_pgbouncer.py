@@ -58,6 +58,7 @@ def test_what_was_here_is_kept_except_what_is_ours_now():
     text = bouncer.render_kept(kept)
     assert bouncer.is_ours(text)
     assert bouncer.parse_ini(text)["databases"] == {name: bouncer.parse_ini(INI)["databases"][name] for name in ("odd name", "*")}
+    assert "\nplain-one = host=x\n" in bouncer.render_kept({"databases": {"plain-one": "host=x"}})  # pgbouncer refuses needless quotes
     assert bouncer.parse_ini(text)["users"] == {}
     assert "[databases]" not in bouncer.render_kept({})
 
