@@ -227,18 +227,22 @@ def renews(timer, params):
 def timers(run_command, params):
     """Timers of renewal clients: whether they renew this certificate, are enabled and due, and how their last run ended."""
     listed = command_output(run_command, ["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--plain"])
-    found = []
+    next_run = {_acme.TIMER: False}  # a stopped and disabled one is not listed
     for line in listed.splitlines():
         name = next((word for word in line.split() if word.endswith(".timer")), "")
-        if not name or not any(renewer in name for renewer in RENEWERS):
-            continue
-        asked = ["systemctl", "show", "--no-pager", "--property=UnitFileState,ActiveState,Unit", name]
+        if any(renewer in name for renewer in RENEWERS):
+            next_run[name] = not line.lstrip().startswith(("-", "n/a"))
+    found = []
+    for name, scheduled in next_run.items():
+        asked = ["systemctl", "show", "--no-pager", "--property=LoadState,UnitFileState,ActiveState,Unit", name]
         unit = dict(line.partition("=")[::2] for line in command_output(run_command, asked).splitlines())
+        if unit.get("LoadState") != "loaded":
+            continue
         asked = ["systemctl", "show", "--no-pager", "--property=Result", "--value", unit.get("Unit") or name.replace(".timer", ".service")]
         found.append(
             {
                 "timer": name,
-                "scheduled": not line.lstrip().startswith(("-", "n/a")),
+                "scheduled": scheduled,
                 "enabled": unit.get("UnitFileState", "").startswith(("enabled", "static", "generated")),
                 "active": unit.get("ActiveState") == "active",
                 "last_result": command_output(run_command, asked).strip(),

@@ -241,36 +241,43 @@ def place(name, certificate, key):
     write(folder / CERTIFICATE, certificate, 0o644)
 
 
+def nginx_serves(name):
+    """Whether nginx's configuration names the certificate; it need not be sound for that."""
+    files = (path for path in Path("/etc/nginx").rglob("*") if path.is_file())
+    return any(f"{_acme.TLS}/{name}/" in read(path) for path in files)
+
+
+def load_into_nginx(before):
+    """Test nginx's configuration with what changed, and reload it; put back what nginx refuses. What failed, by name."""
+    tested = run("nginx", "-t")
+    if tested.returncode == 0:
+        done = run("systemctl", "reload", "nginx")
+        said = f"nginx was not reloaded: {done.stdout.strip()}. What to do: systemctl status nginx."
+        return {name: f"certificate {name}: {said}" for name in before} if done.returncode else {}
+    after = {name: installed(name) for name in before}
+    for name, pair in before.items():
+        if all(pair):
+            place(name, *pair)
+    refused = next((line for line in tested.stdout.splitlines() if "[emerg]" in line), "no message")
+    if run("nginx", "-t").returncode == 0:
+        return {
+            name: f"certificate {name}: nginx refuses the new one: {refused}. The one before is in place again and is served on." for name in before
+        }
+    for name, pair in after.items():
+        place(name, *pair)
+    said = (
+        f"the new one is in place, but nginx does not load it, because its configuration is broken: {refused}. "
+        "What to do: mend it until `nginx -t` is content, then `systemctl reload nginx`."
+    )
+    return {name: f"certificate {name}: {said}" for name in before}
+
+
 def load(before):
-    """Have the servers load what changed: `before` is what each certificate was. nginx's own test comes first."""
+    """Have the servers load what changed: `before` is what each certificate was. What failed, by name."""
     failed = {}
-    if shutil.which("nginx") and run("systemctl", "is-active", "--quiet", "nginx").returncode == 0:
-        tested = run("nginx", "-T")
-        if tested.returncode != 0:
-            after = {name: installed(name) for name in before}
-            for name, pair in before.items():
-                if all(pair):
-                    place(name, *pair)
-            again = run("nginx", "-t")
-            said = next((line for line in tested.stdout.splitlines() if "[emerg]" in line), "no message")
-            for name in before:
-                if again.returncode == 0:
-                    failed[name] = f"certificate {name}: nginx refuses the new one: {said}. The one before is in place again and is served on."
-                else:
-                    place(name, *after[name])
-                    failed[name] = (
-                        f"certificate {name}: the new one is in place, but nginx does not load it, because its configuration is broken: {said}. "
-                        "What to do: mend it until `nginx -t` is content, then `systemctl reload nginx`."
-                    )
-        elif any(f"{_acme.TLS}/{name}/" in tested.stdout for name in before):
-            done = run("systemctl", "reload", "nginx")
-            if done.returncode != 0:
-                failed.update(
-                    {
-                        name: f"certificate {name}: nginx was not reloaded: {done.stdout.strip()}. What to do: systemctl status nginx."
-                        for name in before
-                    }
-                )
+    shown = {name: pair for name, pair in before.items() if nginx_serves(name)}
+    if shown and run("systemctl", "is-active", "--quiet", "nginx").returncode == 0:
+        failed = load_into_nginx(shown)
     for hook in sorted(Path(f"{_acme.TLS}/deploy.d").glob("*")):
         for name in before:
             if os.access(hook, os.X_OK) and name not in failed:
@@ -406,7 +413,8 @@ def main():
         failed = {"": str(failure)}
     for message in failed.values():
         print(message, file=sys.stderr)
-    print(json.dumps({"changed": changed, "failed": failed}))
+    if arguments.what != "renew":  # the timer's words are for people
+        print(json.dumps({"changed": changed, "failed": failed}))
     return 1 if failed else 0
 
 
