@@ -19,6 +19,10 @@ APP_RULES = ["+@all", "-@admin", "-@dangerous", "-@scripting", "-scan", "-random
 ALONE_RULES = ["+flushdb", "+scan"]
 
 
+#: Settings whose value is one word to Redis, however many it is to a reader.
+_ONE_WORD = frozenset(["tls-protocols", "tls-ciphers", "tls-ciphersuites"])
+
+
 class PlanError(ValueError):
     """A sentence saying what cannot stand in Redis' files; it never quotes a password."""
 
@@ -34,7 +38,8 @@ def render_config(settings, include=""):
         text = str(value)
         if not re.match(r"^[a-z0-9-]+$", name) or any(mark in text for mark in '\n\r"\\'):
             raise PlanError("the setting {0!r} has a name or a value that cannot stand in redis.conf".format(name))
-        lines.append("{0} {1}\n".format(name, text if text and not text.startswith("#") else '"{0}"'.format(text)))
+        quoted = not text or text.startswith("#") or (" " in text and name in _ONE_WORD)
+        lines.append("{0} {1}\n".format(name, '"{0}"'.format(text) if quoted else text))
     return HEADER + "".join(lines)
 
 

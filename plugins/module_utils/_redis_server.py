@@ -210,13 +210,20 @@ class Server:
                 stored = one.call("SET", key, "canary", "PX", "300")
             except _redis.RedisError as error:
                 stored = str(error)
-            read = other.call("GET", key)
+            read, read_by_other = one.call("GET", key), other.call("GET", key)
             missed = other.call("GET", key + "-never-set")
             after = self.info()
             time.sleep(0.4)
-            gone = other.call("EXISTS", key) == 0
+            gone = one.call("EXISTS", key) == 0
         counted = {word: after["keyspace_" + word] - before["keyspace_" + word] for word in ("hits", "misses")}
-        return {"stored": stored, "read_back": read == "canary", "miss_is_empty": missed is None, "expired": gone, "counted": counted}
+        return {
+            "stored": stored,
+            "read_back": read == "canary",
+            "read_by_other": read_by_other == "canary",
+            "miss_is_empty": missed is None,
+            "expired": gone,
+            "counted": counted,
+        }
 
 
 def own_key(patterns):

@@ -30,6 +30,10 @@ options:
     description: The settings, by name, in the order in which they are written.
     type: dict
     default: {}
+  drop_in:
+    description: What the unit gets beside its own, as text. Only a restart brings it.
+    type: str
+    default: ""
   include:
     description: A configuration file of somebody else that goes first. Who got into that server without a name still does.
     type: path
@@ -137,6 +141,13 @@ def write(path, text, gid, mode):
     os.replace(temporary, path)
 
 
+def put(path, text, gid, name):
+    """One of the files, readable for whom it concerns."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    mode = {"admin": 0o600, "drop-in": 0o644}.get(name, 0o640)
+    write(path, text, gid if mode == 0o640 else 0, mode)
+
+
 def wanted_users(params, admin_password, stand):
     """Every user as it shall be; what a user had is kept beside the new password where that was asked."""
     adopted = _redis.parse_config(read(params["include"])) if params["include"] else None
@@ -200,6 +211,8 @@ def own(module):
         "redis.conf": _redis_plan.render_config(settings, params["include"]),
         "users.acl": _redis_plan.render_users(users),
     }
+    places["drop-in"] = "/etc/systemd/system/{0}.d/prodready.conf".format(params["unit"])
+    stand["drop-in"], texts["drop-in"] = read(places["drop-in"]), params["drop_in"]
     new = [name for name, text in texts.items() if stand[name] != text]
     gid = grp.getgrnam("redis").gr_gid
     if "redis.conf" in new or "users.acl" in new:
@@ -207,12 +220,12 @@ def own(module):
     server = _redis_server.Server(module.run_command, params)
     # The running server first, its file afterwards: a file that stands says that the server was given it.
     applied, restart = server.bring_up_to_date(settings, users, "users.acl" in new, module.check_mode)
+    if "drop-in" in new:
+        restart.append("what the unit gets beside its own differs")
     if not module.check_mode:
-        os.makedirs(params["directory"], mode=0o750, exist_ok=True)
-        os.chown(params["directory"], 0, gid)
         for name in new:
-            write(places[name], texts[name], 0 if name == "admin" else gid, 0o600 if name == "admin" else 0o640)
-    shown = [name for name in ("redis.conf", "users.acl") if name in new]
+            put(places[name], texts[name], gid, name)
+    shown = [name for name in ("drop-in", "redis.conf", "users.acl") if name in new]
     diff = [{"before": _redis_plan.masked(stand[name]), "after": _redis_plan.masked(texts[name]), "before_header": places[name]} for name in shown]
     module.exit_json(changed=bool(new or applied), applied=applied, restart=restart, diff=diff)
 
@@ -225,6 +238,7 @@ def main():
             "socket": {"type": "path", "default": "/run/redis/redis-server.sock"},
             "unit": {"type": "str", "default": "redis-server.service"},
             "settings": {"type": "dict", "default": {}},
+            "drop_in": {"type": "str", "default": ""},
             "include": {"type": "path", "default": ""},
             "users": {
                 "type": "list",
