@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, CONTINUATION = 0x0, 0x1, 0x3, 0x4, 0x7, 0x9
+DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0x0, 0x1, 0x3, 0x4, 0x7, 0x8, 0x9
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 
 # The seven values of :status in HPACK's static table, and its Huffman codes of the ten digits.
@@ -126,3 +126,33 @@ def get_status(sock, authority, path, headers=()):
                 raise Http2Error("the server reset the request ({0})".format(struct.unpack("!I", payload[:4])[0]))
             elif kind == HEADERS and stream == 1:
                 return status_of(payload, flags)
+
+
+def burst(sock, method, authority, path, headers):
+    """Send a request for each of `headers` at once, and return the status of each in that order; None where the server gave none.
+
+    All of them arrive before the first is answered. So a limit is reached however slow the application is.
+    """
+    fields = [(":method", method), (":scheme", "https"), (":authority", authority), (":path", path)]
+    blocks = {1 + 2 * number: encode_headers(fields + list(further)) for number, further in enumerate(headers)}
+    room = frame(WINDOW_UPDATE, 0, 0, struct.pack("!I", 1 << 30))  # for the bodies of all answers
+    asked = b"".join(frame(HEADERS, END_HEADERS | END_STREAM, stream, block) for stream, block in blocks.items())
+    sock.sendall(PREFACE + frame(SETTINGS, 0, 0) + room + asked)
+    found: dict = {}
+    data = b""
+    while len(found) < len(blocks):
+        arrived, data = frames(data + (sock.recv(65536) or _ended()))
+        for kind, flags, stream, payload in arrived:
+            if kind == SETTINGS and not flags & ACK:
+                sock.sendall(frame(SETTINGS, ACK, 0))
+            elif kind == GOAWAY:
+                raise Http2Error("the server ended the connection (GOAWAY {0})".format(struct.unpack("!I", payload[4:8])[0]))
+            elif kind == RST_STREAM:
+                found.setdefault(stream, None)
+            elif kind == HEADERS and stream not in found:  # a second block of headers would be a trailer
+                found[stream] = status_of(payload, flags)
+    return [found[stream] for stream in blocks]
+
+
+def _ended():
+    raise Http2Error("the connection was closed before every answer")

@@ -22,6 +22,8 @@ def _unreached(entry: Mapping[str, Any]) -> Verdict:
     place = f"{entry['method']} {entry['path']}"
     if entry["first"] is None or entry["first"] >= 500:
         return unknown(f"{place} is answered with {entry['first']}, so nothing can be said of its limit", None, expected)
+    if entry["tries"] <= entry["burst"] + 1:
+        return unknown(f"{entry['tries']} requests were made, and the limit lets {entry['burst'] + 1} through at once", None, expected)
     speed = entry["tries"] / max(entry["seconds"], 0.001)
     if speed < 2 * _per_second(entry["rate"]):
         return unknown(f"only {speed:.0f} requests a second could be made, too few to reach {entry['rate']}", None, expected)
@@ -48,7 +50,8 @@ def burst_limited(value: Any, context: Context) -> Verdict:
     def problem(entry: Mapping[str, Any]) -> str:
         if entry["passed"] == 0:
             return "even the first request is answered with 429"
-        open_paths = [path for path, status in entry["others_of_limit"].items() if status != 429]
+        still = entry["after"] == 429  # a fast limit lets the next one through before it can be asked
+        open_paths = [path for path, status in entry["others_of_limit"].items() if still and status != 429]
         return f"{', '.join(open_paths)} is answered while the limit's first path is not" if open_paths else ""
 
     return _each_limit(value, "requests pass at first, then 429 at every path of the limit", problem)
@@ -73,8 +76,10 @@ def headers_limited(value: Any, context: Context) -> Verdict:
     due = due_age(context.param("domains"), context.params.get("hsts_max_age"))
 
     def problem(entry: Mapping[str, Any]) -> str:
-        return problem_of({"headers": entry["headers"], "secure": True}, due)
+        return problem_of({"headers": entry["headers"], "secure": True}, due) if entry["after"] == 429 else ""
 
+    if value and all(entry["limited"] and entry["after"] != 429 for entry in value):
+        return unknown("every limit let the next request through before its answer could be looked at", None, EXPECTED)
     return _each_limit(value, EXPECTED, problem)
 
 

@@ -101,3 +101,33 @@ def test_headers_without_a_status_are_an_error(payload):
 def test_long_values_are_sent_whole():
     block = h2.encode_headers([("x", "a" * 300)])
     assert block == b"\x00\x01x\x7f\xad\x01" + b"a" * 300
+
+
+class Peer:
+    """A connection whose other end says what it was told to."""
+
+    def __init__(self, data):
+        self.data, self.sent = data, b""
+
+    def sendall(self, data):
+        self.sent += data
+
+    def recv(self, size):
+        block, self.data = self.data[:size], self.data[size:]
+        return block
+
+
+def answers(*pairs):
+    return b"".join(h2.frame(h2.HEADERS, h2.END_HEADERS, stream, payload) for stream, payload in pairs)
+
+
+def test_a_burst_is_one_request_for_each_set_of_headers_and_keeps_their_order():
+    peer = Peer(h2.frame(h2.SETTINGS, 0, 0) + answers((5, b"\x08\x03429"), (1, b"\x88"), (3, b"\x8d")) + h2.frame(h2.RST_STREAM, 0, 7, b"\0\0\0\7"))
+    assert h2.burst(peer, "POST", "shop.example.org", "/login/", [[]] * 4) == [200, 404, 429, None]
+    assert [stream for kind, _flags, stream, _payload in h2.frames(peer.sent[len(h2.PREFACE) :])[0] if kind == h2.HEADERS] == [1, 3, 5, 7]
+
+
+@pytest.mark.parametrize("data", [b"", answers((1, b"\x88")), h2.frame(h2.GOAWAY, 0, 0, b"\0" * 8)])
+def test_a_burst_that_is_not_answered_is_an_error(data):
+    with pytest.raises(h2.Http2Error):
+        h2.burst(Peer(data), "GET", "shop.example.org", "/", [[], []])
