@@ -247,8 +247,8 @@ def describe_pool(name, user, answers):
     }
 
 
-def describe_connections(rows, database):
-    """Connections of one database out of SHOW CLIENTS or SHOW SERVERS, without addresses of the web."""
+def describe_connections(rows, database=None):
+    """Connections of one of the pooler's databases, or of all, out of SHOW CLIENTS or SHOW SERVERS, without addresses of the web."""
     return [
         {
             "user": row["user"],
@@ -259,7 +259,7 @@ def describe_connections(rows, database):
             "tls": row.get("tls", ""),
         }
         for row in rows
-        if row["database"] == database
+        if database is None or row["database"] == database
     ]
 
 

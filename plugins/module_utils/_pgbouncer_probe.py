@@ -271,8 +271,8 @@ def observe_pgbouncer(run_command, asked):
     return observer, {pool["name"]: observe_pool(pool, port, listeners["tcp"], seen) for pool in pools}
 
 
-def _connections(seen, name):
-    """The pooler's own connections to the server, from before and after PostgreSQL was asked."""
+def _connections(seen, name=None):
+    """The pooler's own connections to the server, from before and after PostgreSQL was asked; several entries may lead to one database."""
     rows = _need(seen[0])["servers"] + _need(seen[1])["servers"]
     found = bouncer.describe_connections(rows, name)
     return [one for number, one in enumerate(found) if one not in found[:number]]
@@ -282,7 +282,7 @@ def _backends(seen, pool):
     if seen[2] is None:
         raise ObservationError("the server could not be asked for its sessions")
     mine = [session for session in seen[2]["sessions"] if session["user"] == pool["user"] and session["database"] == pool["name"]]
-    return {"sessions": mine, "strangers": bouncer.strangers_among(mine, _connections(seen, pool["name"]))}
+    return {"sessions": mine, "strangers": bouncer.strangers_among(mine, _connections(seen))}
 
 
 def _knocks(pool, port, listeners):

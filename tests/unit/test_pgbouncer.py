@@ -150,5 +150,6 @@ def test_a_session_that_is_no_connection_of_the_pooler_is_a_stranger():
     servers = bouncer.describe_connections(bouncer.parse_csv(SERVERS), "shop")
     assert servers[0]["tls"].startswith("TLSv1.3")
     assert bouncer.describe_connections(bouncer.parse_csv(SERVERS), "blog") == []
+    assert bouncer.describe_connections(bouncer.parse_csv(SERVERS)) == servers  # an adopted entry may lead to the same database
     through, round_it, recycled = {"pid": 4495, "port": 49158}, {"pid": 4500, "port": 50000}, {"pid": 4495, "port": 50001}
     assert bouncer.strangers_among([through, round_it, recycled], servers) == [round_it, recycled]
