@@ -360,12 +360,14 @@ def main(arguments, secrets, more_parts=None, out=None):
     signal.signal(signal.SIGALRM, _alarm)
 
     def look(name, function, *given):
+        # A big project takes its time to be imported, above all on a busy host.
+        limit = arguments.get("start_seconds", 30) if name == "project" else arguments.get("part_seconds", 10)
         entry, started = {"part": name}, time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, arguments.get("part_seconds", 10))
+        signal.setitimer(signal.ITIMER_REAL, limit)
         try:
             entry["value"] = function(*given)
         except _TooLong:
-            entry["error"] = "took longer than {0} seconds".format(arguments.get("part_seconds", 10))
+            entry["error"] = "took longer than {0} seconds".format(limit)
         except (Exception, SystemExit) as error:
             said = " ".join(str(error).split())
             if not getattr(error, "sentence", False):

@@ -27,8 +27,9 @@ from ansible_collections.prodready.django.plugins.module_utils import (
 )
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, command_output
 
-#: How long looking inside may take altogether, and one part of it.
-INSIDE_SECONDS = 60
+#: How long looking inside may take altogether, importing the project, and one part of the look.
+INSIDE_SECONDS = 120
+START_SECONDS = 60
 PART_SECONDS = 15
 
 #: How many source files are compared with the start of the process.
@@ -276,6 +277,7 @@ def look_inside(run_command, running, *, arguments, ask_live):
     arguments = dict(
         arguments,
         part_seconds=PART_SECONDS,
+        start_seconds=START_SECONDS,
         wsgi_module=process.wsgi_module(running["cmdline"]),
         dialogue={"write": asked_write, "read": answer_read},
     )
