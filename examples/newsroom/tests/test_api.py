@@ -68,7 +68,14 @@ def test_a_list_is_filtered(api, make_article, make_user, section, query, titles
 
 
 @pytest.mark.parametrize(
-    ("query", "field"), [("status=lost", "status"), ("published_after=soon", "published_after"), ("ordering=body", "ordering"), ("published_before=0001-01-01T00:00:00%2B14:00", "published_before"), ("search=a%00b", "search")]
+    ("query", "field"),
+    [
+        ("status=lost", "status"),
+        ("published_after=soon", "published_after"),
+        ("published_before=0001-01-01T00:00:00%2B14:00", "published_before"),
+        ("ordering=body", "ordering"),
+        ("search=a%00b", "search"),
+    ],
 )
 def test_a_filter_that_makes_no_sense_is_named(api, db, query, field):
     response = api().get(f"{V1}/articles/?{query}")
@@ -298,7 +305,12 @@ def test_a_crash_is_json_without_details(api, monkeypatch, db):
 
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["city", "draft", "\x00", "\ud800", "🦞", "2026-01-01"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["city", "draft", "\x00", "\ud800", "🦞", "2026-01-01"]),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=6), children, max_size=3),
     max_leaves=4,
 )

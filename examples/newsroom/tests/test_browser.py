@@ -60,7 +60,9 @@ def page(request, browser: Browser, site):
     """A page that remembers what the browser complained about, and fails for it."""
     context = browser.new_context(base_url=site, locale="en-GB", **SCREENS[request.param])
     context.set_default_timeout(10_000)
-    context.add_init_script("document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective + ' ' + e.blockedURI))")
+    context.add_init_script(
+        "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective + ' ' + e.blockedURI))"
+    )
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
@@ -160,7 +162,8 @@ def test_a_printed_paper_fits_its_screen(page: Page, db):
     from django.core.management import call_command
 
     call_command("seed_newsroom", verbosity=0, without_covers=not os.environ.get("SCREENSHOTS"))
-    for name, path in (("front", "/"), ("section", "/section/city/"), ("register", "/accounts/register/"), ("lead", Article.objects.first().get_absolute_url())):
+    pages = {"front": "/", "section": "/section/city/", "register": "/accounts/register/", "lead": Article.objects.first().get_absolute_url()}
+    for name, path in pages.items():
         page.goto(path)
         keep_picture(page, name)
         no_wider_than_the_screen(page)
