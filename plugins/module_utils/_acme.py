@@ -119,7 +119,7 @@ def parse_failure(output, log="", returncode=1):
 
 def failure_sentence(spec, failure, stays):
     """The whole message: what failed, what the server said, what still serves, what to do."""
-    return "certificate {0} ({1}): the ACME server {2} did not issue it: {3}. {4}. What to do: {5}.".format(
+    return "certificate {0} ({1}): not issued by the ACME server {2}: {3}. {4}. What to do: {5}.".format(
         spec["name"],
         ", ".join(spec["domains"]),
         spec["directory_url"],

@@ -136,6 +136,8 @@ def directory(url, authority, authority_file):
             listed = json.loads(answer.read(1000000).decode("utf-8"))
         entry["answered"] = isinstance(listed, dict) and "newOrder" in listed
         entry["problem"] = "" if entry["answered"] else "the answer is not the directory of an ACME server"
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        entry["problem"] = "the answer is not the directory of an ACME server"
     except urllib.error.HTTPError as error:
         entry["problem"] = "status {0}".format(error.code)
     except (OSError, ValueError) as error:

@@ -142,6 +142,11 @@ def forget_broken_lineage(name):
     Path(f"{_acme.ACME}/renewal/{name}.conf").unlink(missing_ok=True)
 
 
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments):
+        """A redirect is an answer like any other."""
+
+
 def ask_for_challenge(spec, domain):
     """Whether this host's web server serves a challenge of the domain. The ACME server counts failures; we ask it only after this."""
     folder = Path(_acme.WEBROOT) / ".well-known" / "acme-challenge"
@@ -150,7 +155,7 @@ def ask_for_challenge(spec, domain):
     (folder / token).write_text(token, encoding="ascii")
     request = urllib.request.Request(f"http://127.0.0.1:{spec['http_port']}/.well-known/acme-challenge/{token}", headers={"Host": domain})
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect).open(request, timeout=5) as answer:
             found = "" if answer.read(1000) == token.encode() else "another content"
     except urllib.error.HTTPError as error:
         found = f"status {error.code}"
