@@ -61,8 +61,8 @@ def section(name, statement, *, before="", after=""):
 
 
 def as_role(role):
-    """What goes before and after a statement that is tried as `role` and undone in any case."""
-    before = ["BEGIN READ WRITE;", "SET LOCAL log_min_messages = panic;"]
+    """What goes before and after a statement that is tried as `role` and undone in any case, and not counted among the role's own."""
+    before = ["BEGIN READ WRITE;", "SET LOCAL log_min_messages = panic;", "SET LOCAL pg_stat_statements.track = 'none';"]
     if role:
         before.append("SET LOCAL ROLE {0};".format(quote_identifier(role)))
     return {"before": "\n".join(before), "after": "ROLLBACK;"}
