@@ -295,14 +295,16 @@ def part_urls(inside):
 
     contract = inside.arguments.get("contract") or {}
     nowhere = view("/prodready-nowhere-{0}".format(os.getpid()))
+    # What answers to anything, with or without a slash at its end, is nothing in particular.
+    anything = (None, nowhere, view("/prodready-nowhere-{0}/".format(os.getpid())))
     login = contract.get("login_path") or address("login", "accounts:login", "users:login", "auth:login", "account_login")
     if not login:
         try:
             candidate = resolve_url(inside.settings.LOGIN_URL)
-            login = candidate if candidate.startswith("/") and view(candidate) not in (None, nowhere) else None
+            login = candidate if candidate.startswith("/") and view(candidate) not in anything else None
         except NoReverseMatch:
             login = None
-    guesses = [path for path in READINESS_PATHS if view(path) not in (None, nowhere)]
+    guesses = [path for path in READINESS_PATHS if view(path) not in anything]
     inside.readiness_path = contract.get("readiness_path") or (guesses[0] if guesses else None)
     debug = sorted(
         {
@@ -318,7 +320,7 @@ def part_urls(inside):
         "readiness": inside.readiness_path,
         "readiness_declared": bool(contract.get("readiness_path")),
         "debug_views": debug,
-        "catch_all": nowhere is not None,
+        "catch_all": anything != (None, None, None),
     }
 
 

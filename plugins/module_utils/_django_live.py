@@ -210,11 +210,18 @@ HEADERS = (
 )
 
 
+def adds_slash(path, status, location):
+    """Whether an answer only sends to the same address with a slash at its end."""
+    return status in (301, 302, 307, 308) and (location or "").endswith(path + "/")
+
+
 def headers(site):
     """Security headers the application itself sends, on a page and on an error."""
     found = {}
     for path in dict.fromkeys((site.urls.get("login") or "/", random_path())):
         response = site.below(target=path)
+        if adds_slash(path, response.status, response.first("location")):
+            response = site.below(target=path + "/")  # the error is what comes then
         name = "error" if path.startswith("/prodready-") else "page"
         found[name] = {"status": response.status, "headers": {header: response.first(header) or None for header in HEADERS}}
     return found

@@ -195,3 +195,17 @@ def test_technical_pages_are_told_from_pages_about_them(body, marks):
 )
 def test_the_scheme_is_said_by_the_header_the_application_reads(settings, header):
     assert live.scheme_header(settings) == header
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "expected"),
+    [
+        (301, "/nowhere/", True),
+        (301, "https://news.test/nowhere/", True),
+        (302, "/login/?next=/nowhere/x", False),
+        (404, None, False),
+        (200, "/nowhere/", False),
+    ],
+)
+def test_a_redirect_that_only_adds_a_slash_is_no_answer_yet(status, location, expected):
+    assert live.adds_slash("/nowhere", status, location) is expected
