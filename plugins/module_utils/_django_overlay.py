@@ -338,6 +338,7 @@ class Overlay:
         last = "django.middleware.clickjacking.XFrameOptionsMiddleware"
         before = [first] if not any(name.endswith("SecurityMiddleware") for name in chain) else []
         after = [last] if not any(name.endswith("XFrameOptionsMiddleware") for name in chain) else []
+        rest = "*[name for name in MIDDLEWARE if name not in {0!r}]".format(away) if away else "*MIDDLEWARE"
         if away or before or after:
             self.differs(
                 "MIDDLEWARE",
@@ -345,7 +346,7 @@ class Overlay:
                 ("with " + ", ".join(away)) if away else "without " + ", ".join(before + after),
                 ", ".join((["without tools of developers"] if away else []) + ["with " + name for name in before + after]),
                 "security headers, and no tools of developers",
-                line="MIDDLEWARE = [*{0!r}, *[name for name in MIDDLEWARE if name not in {1!r}], *{2!r}]".format(before, away, after),
+                line="MIDDLEWARE = [{0}]".format(", ".join([repr(name) for name in before] + [rest] + [repr(name) for name in after])),
             )
 
     def logs(self):
