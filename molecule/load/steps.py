@@ -61,7 +61,7 @@ def mixed() -> list[Shot]:
         Shot("front", 14, "/", contains=b"</html>"),
         Shot("article", 12, f"/articles/{slug}/", contains=b"</html>"),
         Shot("api", 8, "/api/v1/articles/"),
-        Shot("health", 8, "/health/ready"),
+        Shot("health", 8, "/health/live"),
         Shot("session", 6, "/accounts/profile/", headers=editor, contains=b"editor"),
         Shot("comment", 2, f"/articles/{slug}/comments/", "POST", form, b"body=Well+said.", expect=(302,)),
     ]
@@ -142,7 +142,7 @@ def step_configuration() -> str:
     """nginx and gunicorn get another configuration, and the project another release, by the ordinary run."""
     changed = BUILD / "newsroom-next"
     shutil.rmtree(changed, ignore_errors=True)
-    shutil.copytree(ROOT / "examples" / "newsroom", changed, ignore=shutil.ignore_patterns(".venv*", "__pycache__", ".pytest_cache", "var"))
+    shutil.copytree(ROOT / "examples" / "newsroom", changed, ignore=shutil.ignore_patterns(".venv*", "__pycache__", ".pytest_cache", ".hypothesis", "var"))
     (changed / "newsroom" / "edition.py").write_text('EDITION = "next"\n')
     more = {"newsroom_source": str(changed), "nginx_keepalive_timeout": 60, "gunicorn_graceful_timeout": 19}
 
