@@ -145,7 +145,10 @@ class RunningUnit:
         return self._stale_unit(started) + self._stale_code(pid, started) + self._stale_environment(pid, started)
 
     def _stale_unit(self, started):
-        return ["unit: {0} is newer than the process".format(path) for path in newer_files(self.show(), started)]
+        unit = self.show()
+        if unit["NeedDaemonReload"]:  # it may have been started after the file was written and before systemd read it
+            return ["unit: systemd has not loaded what {0} says now".format(unit["FragmentPath"])]
+        return ["unit: {0} is newer than the process".format(path) for path in newer_files(unit, started)]
 
     def _stale_code(self, pid, started):
         if not self._current:

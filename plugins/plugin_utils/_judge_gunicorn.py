@@ -94,8 +94,8 @@ def in_effect(value: Mapping[str, Any], context: Context) -> Verdict:
     units = context.observations["units"]
     if "error" in units:
         return unknown(units["error"])
-    problems = [f"systemd has not loaded what {unit['FragmentPath']} says now" for unit in units["value"].values() if unit["NeedDaemonReload"]]
-    problems += [*value["restart"], *value["reload"], *value["socket"]]
+    problems = [f"unit: systemd has not loaded what {unit['FragmentPath']} says now" for unit in units["value"].values() if unit["NeedDaemonReload"]]
+    problems += [reason for reason in (*value["restart"], *value["reload"], *value["socket"]) if reason not in problems]
     return _verdict(problems, problems, "files loaded; the process is newer than its unit, environment, code and configuration")
 
 
