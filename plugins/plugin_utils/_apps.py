@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -127,6 +128,16 @@ def _resolve_rate_limits(name: str, limits: Mapping[str, Any]) -> dict[str, Any]
     return resolved
 
 
+def _validate_networks(name: str, key: str, networks: list[Any]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(str(network), strict=True)
+        except ValueError as error:
+            raise _mistake(
+                name, f"{key} holds '{network}' ({error}); an address or network such as 203.0.113.7/32 or 2001:db8::/32 is expected"
+            ) from error
+
+
 def resolve_app(name: str, app: Any) -> dict[str, Any]:
     """One app with its defaults filled in, or a sentence that says what is wrong and where."""
     if not _NAME.match(name):
@@ -151,6 +162,8 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
     for key, choices in _CHOICES.items():
         if resolved[key] not in choices:
             raise _mistake(name, f"{key} is '{resolved[key]}'; one of {', '.join(choices)} is expected")
+    for key in ("admin_allow", "maintenance_allow"):
+        _validate_networks(name, key, resolved[key])
     if resolved["wsgi"] and resolved["asgi"]:
         raise _mistake(name, "wsgi and asgi are both set; one of them serves the project. Remove the other")
     unknown = set(resolved["contract"]) - set(CONTRACT_DEFAULTS)

@@ -607,7 +607,7 @@ def redirect(app: App) -> Iterator[Claim]:
         answer = app.curl(f"http://{domain}/articles/x/?q=1&r=a%20b")
         yield (
             f"{domain} redirects for good to the same place",
-            answer.status in (301, 308) and answer.location == f"https://{domain}/articles/x/?q=1&r=a%20b",
+            answer.status in (301, 308) and answer.location == f"https://{app.domain}/articles/x/?q=1&r=a%20b",
         )
     if app.holds("grep -q . /proc/net/if_inet6"):
         answer = app.curl(f"http://{app.domain}/a?b=c", at="::1")
