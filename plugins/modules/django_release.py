@@ -193,11 +193,11 @@ class Build:
         text = re.sub(r"://[^/@\s]+@", "://***@", mask(text, self.params["uv_secrets"].values()))
         text = text.rstrip(".") or "it said nothing"
         what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
-        return (
-            "building release {} failed at `{}`, which ended with {}: {}. Expected: it succeeds; the current release is "
-            "untouched. Correct the project's requirements, or django_app_uv_environment where the index does not answer".format(
-                self.params["release"], what, rc, text
-            )
+        remedy = "Correct the project's requirements, or django_app_uv_environment where the index does not answer"
+        if "hash mismatch" in text.lower():
+            remedy = "What the index has is not what the project vouches for: lock the requirements again, or find out who changed the file"
+        return "building release {} failed at `{}`, which ended with {}: {}. Expected: it succeeds; the current release is untouched. {}".format(
+            self.params["release"], what, rc, text, remedy
         )
 
     def make_venv(self):
