@@ -149,8 +149,8 @@ def errors_are_said(settings):
     from django.utils.log import RequireDebugTrue, configure_logging
 
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
-    logger = logging.getLogger("django.request")
-    if not logger.isEnabledFor(logging.ERROR):
+    logger: logging.Logger | None = logging.getLogger("django.request")
+    if logger is None or not logger.isEnabledFor(logging.ERROR):
         return False
     while logger:
         for handler in logger.handlers:

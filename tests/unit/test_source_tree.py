@@ -102,3 +102,27 @@ def test_an_archive_that_climbs_out_is_refused(tmp_path):
 def test_what_is_not_there_is_a_sentence(read, word, tmp_path):
     with pytest.raises(ChecklistError, match=word):
         read(str(tmp_path / "nowhere"), ())
+
+
+def test_a_package_is_another_release_with_another_version_index_or_file(tmp_path):
+    from ansible_collections.prodready.django.plugins.plugin_utils import _app_source as app_source
+
+    conf = tmp_path / "conf.py"
+    conf.write_text("A = 1")
+
+    def identity(**changes):
+        options = {"type": "package", "name": "bugsink", "version": "2.6.1", "files": {"conf.py": str(conf)}, **changes}
+        return app_source.package_id(options, app_source.open_source(options, git={}, work=tmp_path))
+
+    first = identity()
+    assert identity() == first
+    assert len({first, identity(version="2.6.2"), identity(index_url="https://pypi.test/simple"), identity(files={})}) == 4
+    conf.write_text("A = 2")
+    assert identity() != first
+
+
+def test_a_file_beside_a_package_has_to_be_there(tmp_path):
+    from ansible_collections.prodready.django.plugins.plugin_utils._source_tree import read_files
+
+    with pytest.raises(ChecklistError, match=r"is no file on this machine.*source\.files"):
+        read_files({"conf.py": str(tmp_path / "nothing.py")}, "package x")
