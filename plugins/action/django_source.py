@@ -78,7 +78,6 @@ class ActionModule(ActionBase):
         "gunicorn_version": {"type": "str", "default": ""},
         "psycopg_version": {"type": "str", "default": ""},
         "cache": {"type": "dict", "default": {}},
-        "database": {"type": "dict", "default": {}},
         "inspect": {"type": "bool", "default": False},
     }
 

@@ -37,6 +37,10 @@ options:
     description: The settings module.
     type: str
     required: true
+  cache:
+    description: Where the app's cache is, as the option C(django_app_cache) of the role describes it.
+    type: dict
+    default: {}
   inspect:
     description:
       - Whether the files of a git repository are looked at as well, for which they have to be fetched.
