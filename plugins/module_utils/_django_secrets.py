@@ -74,6 +74,9 @@ PLACEHOLDER_WORDS = (
 #: Environment variables with these words in their name hold secrets.
 SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "DSN", "_KEY", "KEY_", "_PASS", "SALT")
 
+#: What these words end is a name or a place, whatever stands before: the prefix of a cache's keys is no secret.
+PLAIN_ENDINGS = ("_PREFIX", "_NAME", "_PATH", "_FILE", "_DIR", "_AGE", "_TIMEOUT", "_MINUTES", "_DAYS")
+
 #: Shorter ones stand everywhere by chance; a search for them says nothing.
 SEARCHABLE = 8
 
@@ -121,7 +124,7 @@ def describe(secret):
 
 def looks_secret(name):
     """Whether a variable of this name holds a secret."""
-    return any(word in name.upper() for word in SECRET_WORDS)
+    return any(word in name.upper() for word in SECRET_WORDS) and not name.upper().endswith(PLAIN_ENDINGS)
 
 
 def url_passwords(value):

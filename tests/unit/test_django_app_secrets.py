@@ -52,7 +52,16 @@ def test_a_description_does_not_contain_the_secret():
 
 @pytest.mark.parametrize(
     "name, secret",
-    [("SECRET_KEY", True), ("DATABASE_PASSWORD", True), ("SENTRY_DSN", True), ("STRIPE_API_KEY", True), ("PATH", False), ("ALLOWED_HOSTS", False)],
+    [
+        ("CACHE_KEY_PREFIX", False),
+        ("JWT_ACCESS_TOKEN_MINUTES", False),
+        ("SECRET_KEY", True),
+        ("DATABASE_PASSWORD", True),
+        ("SENTRY_DSN", True),
+        ("STRIPE_API_KEY", True),
+        ("PATH", False),
+        ("ALLOWED_HOSTS", False),
+    ],
 )
 def test_variables_that_hold_secrets_are_known_by_name(name, secret):
     assert secrets.looks_secret(name) is secret
