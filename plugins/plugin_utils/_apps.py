@@ -40,6 +40,8 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "settings_overlay": (str, "auto"),
     "environment": (dict, {}),
     "requirements": (str, "auto"),
+    "require_hashes": (bool, True),
+    "silenced_checks": (dict, {}),
     "commands": (list, []),
     "certificate": (dict, {"provider": "own_ca"}),
     "hsts_max_age": (int, 63072000),
