@@ -1,0 +1,144 @@
+# Copyright (c) prodready maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Scenario `projects`: any Django project is deployed unedited, and one that cannot be deployed leaves the old one serving."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
+from harness import Red, Scenario, Step, explain, items, reds, say  # noqa: E402 - beside this folder
+
+SCENARIO = Scenario("projects", ("other",))
+FOLDER, BUILD = SCENARIO.folder, SCENARIO.build
+playbook = SCENARIO.playbook
+APPS = ("-e", f"@{FOLDER / 'vars' / 'apps.yml'}")
+PAGES = {"mysite": ("/", "/admin/login/"), "bugs": ("/accounts/login/", "/health/ready")}
+
+
+def inside(script: str) -> str:
+    return SCENARIO.inside("other", script)
+
+
+def answer(app: str, path: str) -> str:
+    return inside(f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {app}.test:443:127.0.0.1 https://{app}.test{path}").strip()
+
+
+def serving(when: str) -> None:
+    """Both projects answer on all their pages."""
+    wrong = [f"{app}{path}: {answer(app, path)}" for app, paths in PAGES.items() for path in paths if answer(app, path) != "200"]
+    if wrong:
+        raise Red(f"{when}: {', '.join(wrong)}", "200 each")
+
+
+def step_destroy() -> str:
+    """No hosts are left."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    SCENARIO.molecule("destroy", BUILD / "molecule.log")
+    return "no hosts"
+
+
+def step_create() -> str:
+    """A fresh host, and two projects that nobody here wrote."""
+    SCENARIO.molecule("create", BUILD / "molecule.log")
+    SCENARIO.molecule("syntax", BUILD / "molecule.log")
+    playbook("molecule/projects/prepare.yml", "prepare.log", quiet=True, MOLECULE_PROJECT_DIRECTORY=str(FOLDER.parents[1])).must()
+    settings = (BUILD / "mysite" / "mysite" / "settings" / "dev.py").read_text()
+    if "DEBUG = True" not in settings or "sqlite3" not in (BUILD / "mysite" / "mysite" / "settings" / "base.py").read_text():
+        raise Red("a site that is ready for production", "wagtail's own: DEBUG and SQLite written down")
+    return "up"
+
+
+def site(log: str, *options: str):
+    return playbook("site.yml", log, "--tags", "provision", *APPS, *options, quiet=True, MOLECULE_PROJECT_DIRECTORY=str(FOLDER.parents[1]))
+
+
+def step_converge() -> str:
+    """Both are deployed as they are, and what was laid over their settings is printed."""
+    play = site("converge.log").must()
+    serving("after the first run")
+    for word in ("DEBUG", "DATABASES", "CACHES"):
+        if word not in play.text:
+            raise Red(f"no word of {word}", "what was overlaid, setting by setting", play.log)
+    changed = inside(
+        "cd /srv/mysite/current/source && find . -name '*.py' ! -path '*/__pycache__/*' -type f | sort | xargs sha256sum | sha256sum"
+    ).split()[0]
+    made = SCENARIO.run(
+        "bash",
+        "-c",
+        f"cd {BUILD}/mysite && find . -name '*.py' ! -path '*/__pycache__/*' -type f | sort | xargs sha256sum | sha256sum > {BUILD}/made",
+        log=BUILD / "molecule.log",
+    )
+    if made != 0 or changed != (BUILD / "made").read_text().split()[0]:
+        raise Red("another source on the host", "the project unedited")
+    return "both answer; nothing of theirs was edited"
+
+
+def step_idempotence() -> str:
+    """The second run changes nothing."""
+    play = site("idempotence.log").must(changed=0)
+    return f"0 changed, {play.total('ok')} ok"
+
+
+def step_verify() -> str:
+    """The running processes are in order in all of the group `environment_variables`."""
+    play = playbook("site.yml", "verify.log", "--tags", "verify", *APPS, quiet=True, MOLECULE_PROJECT_DIRECTORY=str(FOLDER.parents[1]))
+    report = SCENARIO.latest()
+    if play.code != 0:
+        raise Red("\n".join([report["verdict"]["line"], *explain(report, reds(report))]), "SCOPE GREEN", play.log)
+    return f"{report['verdict']['line']}; {sum(status == 'pass' for status in items(report).values())} items pass"
+
+
+FAILING = """from django.db import migrations
+
+class Migration(migrations.Migration):
+    dependencies = [("home", "0002_create_homepage")]
+    operations = [migrations.RunSQL("SELECT 1/0")]
+"""
+
+
+def refused(name: str, change, *words: str) -> None:
+    """A changed project is refused in a sentence; what served before still serves."""
+    folder = BUILD / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(BUILD / "mysite", folder)
+    change(folder)
+    before = inside("readlink /srv/mysite/current; systemctl show -p MainPID --value mysite.service bugs.service")
+    play = site(f"{name}.log", "-e", json.dumps({"mysite_source": str(folder)}))
+    missing = [word for word in words if word not in play.text]
+    if play.code == 0 or missing:
+        raise Red(f"rc {play.code}; not said: {missing}", "a refusal in these words", play.log)
+    if inside("readlink /srv/mysite/current; systemctl show -p MainPID --value mysite.service bugs.service") != before:
+        raise Red("another release or another process", "what served before, untouched", play.log)
+    serving(f"after {name}")
+
+
+def step_refusals() -> str:
+    """A migration that fails, and a lock file that contradicts: a sentence each, and the old release serves on."""
+    refused(
+        "failing-migration", lambda folder: (folder / "home" / "migrations" / "0003_fails.py").write_text(FAILING), "0003_fails", "division by zero"
+    )
+    lock = "Django==5.2.1 --hash=sha256:" + "0" * 64 + "\n"
+    refused("wrong-hash", lambda folder: (folder / "requirements.txt").write_text(lock), "hash")
+    site("healed.log").must()
+    serving("healed")
+    return "two refusals, both projects served all the while"
+
+
+SEQUENCE = (
+    Step("destroy-old", step_destroy),
+    Step("create", step_create),
+    Step("converge", step_converge),
+    Step("idempotence", step_idempotence),
+    Step("verify", step_verify),
+    Step("refusals", step_refusals),
+)
+LAST = Step("destroy", step_destroy)
+
+
+def choose(_name: str) -> list[Step]:
+    say(f"projects: {', '.join(PAGES)}")
+    return [*SEQUENCE]
