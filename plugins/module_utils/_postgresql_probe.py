@@ -27,7 +27,7 @@ class Psql:
     def __init__(self, run_command, port, read_only=True):
         self._run_command = run_command
         self._port = port
-        self._options = "-c statement_timeout=5s -c lock_timeout=1s -c client_min_messages=error"
+        self._options = "-c statement_timeout=5s -c lock_timeout=1s -c client_min_messages=error -c lc_messages=C"
         # What is written here carries verifiers: none of it belongs into the server's log.
         self._options += (
             " -c default_transaction_read_only=on"

@@ -50,8 +50,10 @@ CLUSTER = {
     "pending_restart": "SELECT json_build_object('names', coalesce(json_agg(name ORDER BY name), '[]')) FROM pg_settings WHERE pending_restart",
     "configuration_files": "SELECT DISTINCT to_json(sourcefile)::text FROM pg_file_settings",
     "configuration_errors": """
-        SELECT json_build_object('file', f.sourcefile, 'line', f.sourceline, 'name', f.name, 'error', f.error,
-          'restart', coalesce(s.context = 'postmaster' AND f.error = 'setting could not be applied', false))
+        SELECT json_build_object('file', f.sourcefile, 'line', f.sourceline, 'error', f.error,
+          'name', coalesce(f.name, substring(f.error FROM '"([^"]+)"')),
+          'restart', coalesce(s.context = 'postmaster' AND f.error = 'setting could not be applied', false)
+            OR (f.name IS NULL AND f.error ~ 'cannot be changed without restarting the server'))  -- taken out of the files
         FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
         WHERE f.error IS NOT NULL ORDER BY f.seqno""",
     "file_settings": """
