@@ -142,7 +142,9 @@ def step_configuration() -> str:
     """nginx and gunicorn get another configuration, and the project another release, by the ordinary run."""
     changed = BUILD / "newsroom-next"
     shutil.rmtree(changed, ignore_errors=True)
-    shutil.copytree(ROOT / "examples" / "newsroom", changed, ignore=shutil.ignore_patterns(".venv*", "__pycache__", ".pytest_cache", ".hypothesis", "var"))
+    shutil.copytree(
+        ROOT / "examples" / "newsroom", changed, ignore=shutil.ignore_patterns(".venv*", "__pycache__", ".pytest_cache", ".hypothesis", "var")
+    )
     (changed / "newsroom" / "edition.py").write_text('EDITION = "next"\n')
     more = {"newsroom_source": str(changed), "nginx_keepalive_timeout": 60, "gunicorn_graceful_timeout": 19}
 
