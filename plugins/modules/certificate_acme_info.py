@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: certificate_acme_info
 short_description: Observe whether a certificate of an ACME server is due, and what stands in the way
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - prodready maintainers (@prodready)
 description:

@@ -99,7 +99,7 @@ def renewal_scheduled(value: Any, context: Context) -> Verdict:
     mine = [timer for timer in value if timer["renews"]]
     if not mine:
         others = ", ".join(timer["timer"] for timer in value)
-        return failed("no timer renews this certificate" + (f"; {others} does not know it" if others else ""), value, expected)
+        return failed("no timer renews this certificate" + (f"; {others} does not know it for these domains" if others else ""), value, expected)
     if len(mine) > 1:
         return failed(f"{' and '.join(timer['timer'] for timer in mine)} both renew this certificate", value, expected)
     timer = mine[0]

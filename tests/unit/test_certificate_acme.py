@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _acme
@@ -289,6 +292,17 @@ def test_a_stand_in_is_no_certificate_of_an_acme_server(provider, issuer, status
     served = [{"domain": "shop.example.org", "address": "127.0.0.1:443", "answered": True, "chain": True, "issuer": issuer, "problem": ""}]
     verdict = _judge_certificate.chain(served, Context(params={"provider": provider, "ca_file": ""}, observations={}, now=NOW))
     assert (verdict.status, "stand-in" in verdict.reason) == (status, status == "fail")
+
+
+def test_the_hosts_program_needs_only_the_standard_library_and_what_is_copied_beside_it():
+    role = Path(__file__).resolve().parents[2] / "roles" / "certificate"
+    beside = {"_acme", "_x509"}
+    tree = ast.parse((role / "files" / "certificates.py").read_text(encoding="utf-8"), feature_version=(3, 9))
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert {name.split(".")[0] for name in names} - sys.stdlib_module_names == beside
+    copied = (role / "tasks" / "renewal.yml").read_text(encoding="utf-8")
+    assert all(f"module_utils/{name}.py" in copied for name in beside)
 
 
 def test_both_sides_know_the_own_authority_and_timer_by_one_name():

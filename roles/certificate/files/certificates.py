@@ -26,6 +26,7 @@ from pathlib import Path
 import _acme
 import _x509
 
+UNIT = _acme.TIMER.replace(".timer", ".service")
 LOCK, LOCK_SECONDS = "/run/prodready-certificates.lock", 330
 CERTBOT_SECONDS = 300
 CERTBOT_LOGS = "/var/log/prodready-acme"
@@ -418,6 +419,8 @@ def main():
         failed = {"": str(failure)}
     for message in failed.values():
         print(message, file=sys.stderr)
+    if not failed and not any(Records.read(path.stem).get("failed") for path in STATE.glob("*.json")):
+        run("systemctl", "reset-failed", UNIT)  # what failed in an earlier run has been mended
     if arguments.what != "renew":  # the timer's words are for people
         print(json.dumps({"changed": changed, "failed": failed}))
     return 1 if failed else 0
