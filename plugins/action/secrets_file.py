@@ -1,19 +1,24 @@
 # Copyright (c) prodready maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read the secrets beside an inventory, encrypted with the password file beside them or with Ansible's own vault secrets."""
+"""Read and rotate the secrets beside an inventory, encrypted with the password file beside them or with Ansible's own vault secrets."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecret, is_encrypted
 from ansible.plugins.action import ActionBase
+from ansible_collections.prodready.django.plugins.plugin_utils import _rotation
+from ansible_collections.prodready.django.plugins.plugin_utils._plain import to_plain
+from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
 
 class ActionModule(ActionBase):
-    """`state: readable` fails with a sentence; `state: read` hands over the facts and belongs under no_log."""
+    """`readable`, `rotated` and `settled` say no secret; `read` hands over the facts and belongs under no_log."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -22,26 +27,70 @@ class ActionModule(ActionBase):
     _SPEC = {
         "path": {"type": "path", "required": True},
         "password_file": {"type": "path", "required": True},
-        "state": {"type": "str", "choices": ["readable", "read"], "required": True},
+        "state": {"type": "str", "choices": ["readable", "read", "rotated", "settled"], "required": True},
+        "rotate": {"type": "raw", "default": []},
+        "apps": {"type": "list", "elements": "str", "default": []},
+        "keep_fallbacks": {"type": "int", "default": 2},
     }
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         _validation, args = self.validate_argument_spec(argument_spec=self._SPEC)
-        secrets = self._read(Path(args["path"]), Path(args["password_file"]))
+        path, password_file = Path(args["path"]), Path(args["password_file"])
+        if args["state"] == "settled":
+            return self._settle(path)
+        text, _key = self._open(path, password_file)
+        secrets = self._secrets(path, text)
         if args["state"] == "readable":
             return {"changed": False}
+        if args["state"] == "rotated":
+            try:
+                return self._rotate(path, password_file, to_plain(args))
+            except ChecklistError as error:
+                raise AnsibleActionFail(f"{error}. Nothing was changed.") from None
         return {"changed": False, "ansible_facts": {"prodready_secrets": secrets}}
 
-    def _read(self, path, password_file):
+    # --- rotation ---
+
+    def _rotate(self, path, password_file, args):
+        """New values in the file, the old file beside it until they are in force; a rotation that was begun is gone on with."""
+        names = _rotation.names_of(args["rotate"])
+        backup = _backup(path)
+        text, key = self._open(path, password_file)
+        now = self._secrets(path, text)
+        if backup.is_file():
+            before = self._secrets(backup, self._open(backup, password_file)[0])
+            return {"changed": False, "resumed": True, "backup": str(backup), "rotated": _rotation.differences(before, now)}
+        changes = _rotation.rotate(now, args["apps"] or list(now), names, args["keep_fallbacks"])
+        rotated = {app: sorted(set(values) - {"secret_key_fallbacks"}) for app, values in changes.items()}
+        if changes and not self._task.check_mode:
+            content = _rotation.rewritten(text.decode(), changes).encode()
+            if key:
+                content = VaultLib([]).encrypt(content, secret=key[1], vault_id=key[0])
+            _write(backup, path.read_bytes(), 0o600)
+            _write(path, content, path.stat().st_mode & 0o777)
+        return {"changed": bool(changes), "resumed": False, "backup": str(backup), "rotated": rotated}
+
+    def _settle(self, path):
+        backup = _backup(path)
+        there = backup.is_file()
+        if there and not self._task.check_mode:
+            backup.unlink()
+        return {"changed": there}
+
+    # --- reading ---
+
+    def _open(self, path, password_file):
+        """The text, and the vault's name and secret it was encrypted with, if it was."""
         if not path.is_file():
             raise AnsibleActionFail(
                 f"The secrets file {path} does not exist. playbooks/init.yml writes one beside the inventory; "
                 "another place is prodready_secrets_file, or define prodready_secrets yourself."
             )
         content = path.read_bytes()
-        if is_encrypted(content):
-            content = self._decrypt(content, path, password_file)
+        return self._decrypt(content, path, password_file) if is_encrypted(content) else (content, None)
+
+    def _secrets(self, path, content):
         try:
             secrets = (yaml.safe_load(content) or {}).get("prodready_secrets")
         except (yaml.YAMLError, AttributeError):
@@ -58,8 +107,25 @@ class ActionModule(ActionBase):
             vault = self._loader._vault
             known = f"Ansible's vault passwords (there is no {password_file})"
         try:
-            return vault.decrypt(content)
+            text, _used, secret = vault.decrypt_and_get_vault_id(content)
         except AnsibleError as error:
             raise AnsibleActionFail(
                 f"{path} cannot be decrypted with {known}. Restore that file, set prodready_vault_password_file, or pass --vault-password-file."
             ) from error
+        header = content.split(b"\n", 1)[0].decode().strip().split(";")
+        return text, (header[3] if len(header) > 3 else None, secret)
+
+
+def _backup(path):
+    return path.with_name(path.name + ".before-rotation")
+
+
+def _write(path, content, mode):
+    """The whole file in one step, which a power cut does not undo."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as target:
+        os.fchmod(target.fileno(), mode)
+        target.write(content)
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(temporary, path)
