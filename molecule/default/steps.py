@@ -151,7 +151,7 @@ find /etc /srv /opt /usr/local /home /root /var/lib /var/cache /var/log /var/spo
   -o -path /var/cache/apt -o -path /var/lib/systemd -o -path /var/lib/sudo -o -path /var/log/wtmp -o -path /var/log/lastlog -o -path /var/log/btmp \) -prune \
   -o -type d -printf 'directory %p %m %u:%g\n' -o -printf 'file %p %y %m %u:%g %s %T@ %l\n' | sort
 systemctl list-unit-files --no-legend --plain | awk '!/^session-/ {print "unit-file", $1, $2}'
-systemctl list-units --all --no-legend --plain --type=service,socket,timer | awk '{print "unit", $1, $3}' | grep -v -E 'user@|user-runtime|systemd-tmpfiles-clean|ssh@|apt-daily|session-'
+systemctl list-units --all --no-legend --plain --type=service,socket,timer | awk '$3 != "inactive" {print "unit", $1, $3}' | grep -v -E 'user@|user-runtime|systemd-tmpfiles-clean|ssh@|apt-daily|session-'
 getent passwd | sed 's/^/user /'
 """
 

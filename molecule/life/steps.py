@@ -25,7 +25,7 @@ FINGERPRINT = r"""
 dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' | sed 's/^/package /'
 find /etc /srv /opt /usr/local /var/www /var/lib /home /root -xdev \( -path '*/.ansible' -o -path /var/lib/postgresql -o -path /var/lib/apt -o -path /var/lib/systemd \
   -o -path /var/lib/sudo -o -path /var/lib/private \) -prune -o -type f -printf 'file %p %m %u:%g %s %T@\n' | sort
-systemctl list-units --all --no-legend --plain --type=service,socket,timer | awk '{print "unit", $1, $3}' | grep -v -E 'user@|user-runtime|systemd-tmpfiles-clean|ssh@|apt-daily|session-'
+systemctl list-units --all --no-legend --plain --type=service,socket,timer | awk '$3 != "inactive" {print "unit", $1, $3}' | grep -v -E 'user@|user-runtime|systemd-tmpfiles-clean|ssh@|apt-daily|session-'
 systemctl show -p MainPID nginx postgresql@15-main legacy-app
 cd / && runuser -u postgres -- psql -XAtqc "SELECT 'role ' || rolname FROM pg_roles UNION SELECT 'database ' || datname FROM pg_database ORDER BY 1"
 """

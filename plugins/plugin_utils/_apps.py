@@ -63,6 +63,8 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "maintenance_allow": (list, ["127.0.0.1/32", "::1/128"]),
     "contract": (dict, {}),
 }
+#: What the host keeps below /etc/prodready and /var/lib/prodready beside the apps.
+_TAKEN = ("acme", "ca", "certificates", "maintenance", "pgbouncer", "postgresql", "redis", "tls")
 _REQUIRED = ("domains", "source", "settings_module")
 _CHOICES = {"settings_overlay": ("auto", "always", "never"), "cache": ("database", "redis", "none")}
 
@@ -144,6 +146,8 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
     """One app with its defaults filled in, or a sentence that says what is wrong and where."""
     if not _NAME.match(name):
         raise _mistake(name, "an app's name starts with a letter and has up to 31 lower case letters, digits and _")
+    if name in _TAKEN:
+        raise _mistake(name, "the name is taken by what the host keeps beside the apps; choose another")
     if not isinstance(app, Mapping):
         raise _mistake(name, f"a mapping is expected, found {app!r}")
     for key in app:

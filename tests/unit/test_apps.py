@@ -26,6 +26,7 @@ def test_defaults_are_filled_in():
         ("shop", {"settings_module": ""}, "settings_module is missing"),
         ("shop", {"threads": True}, "threads must be a int"),
         ("shop", {"contract": {"login": "/x"}}, "unknown key 'login'; known are home_path"),
+        ("acme", {}, "taken by what the host keeps"),
         ("Shop", {}, "starts with a letter"),
         ("shop", {"pooling": 1}, "pooling must be a bool"),
         ("shop", {"cache": "memcached"}, "cache is 'memcached'; one of database, redis, none"),
