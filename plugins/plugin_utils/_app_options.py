@@ -121,6 +121,14 @@ def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
     return dict(mine) if isinstance(mine, Mapping) else {}
 
 
+def _connections(app: Mapping[str, Any]) -> dict[str, int]:
+    """What the app's role may hold, two above what it can need, so that a look at it does not fail. Known once workers are counted."""
+    if not app["workers"]:
+        return {}
+    held = (app["pool_size"] or needed_connections(app)) if app["pooling"] else needed_connections(app)
+    return {"connection_limit": held + 2, "pool_size": held if app["pooling"] else 0}
+
+
 def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What role postgresql provides and its verify looks at: one database per app, without passwords."""
     return [
@@ -129,6 +137,7 @@ def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "owner": f"{app['name']}_owner",
             "app_role": f"{app['name']}_app",
             "extensions": app["database_extensions"],
+            **_connections(app),
             "hot_queries": app["contract"]["hot_queries"],
             **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
         }

@@ -145,3 +145,9 @@ def test_the_plan_names_poolers_and_caches_only_where_there_are_some():
     apps = {"shop": {**APP, "cache": "redis"}, "blog": {**APP, "domains": ["b.example.org"], "pooling": False}}
     plan = _apps.plan_host("web1", apps)
     assert [entry["instance"] for entry in plan if entry["subject"] in ("pooler", "cache")] == ["shop", "shop"]
+
+
+@pytest.mark.parametrize(("pooling", "connections"), [(True, (10, 8)), (False, (10, 0))])
+def test_a_role_may_hold_what_its_app_can_need_and_two_more(pooling, connections):
+    (database,) = _app_options.databases(counted({"shop": {**APP, "workers": 4, "pooling": pooling}}))
+    assert (database["connection_limit"], database["pool_size"]) == connections
