@@ -45,7 +45,6 @@ def step_create() -> str:
     """A fresh host, and two projects that nobody here wrote."""
     SCENARIO.molecule("create", BUILD / "molecule.log")
     SCENARIO.molecule("syntax", BUILD / "molecule.log")
-    playbook("molecule/projects/prepare.yml", "prepare.log", quiet=True, MOLECULE_PROJECT_DIRECTORY=str(FOLDER.parents[1])).must()
     settings = (BUILD / "mysite" / "mysite" / "settings" / "dev.py").read_text()
     if "DEBUG = True" not in settings or "sqlite3" not in (BUILD / "mysite" / "mysite" / "settings" / "base.py").read_text():
         raise Red("a site that is ready for production", "wagtail's own: DEBUG and SQLite written down")
