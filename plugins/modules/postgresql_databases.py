@@ -230,7 +230,8 @@ def main():
         supports_check_mode=True,
     )
     psql = Psql(module.run_command, module.params["port"], read_only=False)
-    passwords, entries, changes, notes = module.params["passwords"], [], [], []
+    passwords = module.params["passwords"]
+    entries, changes, notes = [], [], []  # type: list, list, list
     for asked in module.params["databases"]:
         entry = dict(asked, app_settings=module.params["app_settings"])
         entry.update(owner_password=passwords.get(asked["owner"]), app_password=passwords.get(asked["app_role"]))
