@@ -72,7 +72,9 @@ options:
     type: bool
     default: false
   forget:
-    description: Takes this one user away and leaves everything else as it is; all other options but the places are ignored.
+    description:
+      - Takes this one user away and leaves everything else as it is; all other options but the places are ignored.
+      - The values below C(NAME:) go, too, unless the server keeps its values over a restart.
     type: str
     default: ""
 attributes:
@@ -185,6 +187,20 @@ def try_out(module, config, users):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def drop_values(server, socket_path, name):
+    """Take away the values of one user, as this user: who administers the server may touch none. Some at a time, so that nobody waits."""
+    once = secrets.token_urlsafe(32)
+    server.client().call("ACL", "SETUSER", name, "on", ">" + once, "+scan", "+unlink")
+    with _redis.Client({"path": socket_path}, name, once) as client:
+        cursor = "0"
+        while True:
+            cursor, keys = client.call("SCAN", cursor, "MATCH", name + ":*", "COUNT", "500")
+            if keys:
+                client.call("UNLINK", *keys)
+            if str(cursor) == "0":
+                return
+
+
 def forget(module):
     """Take one user out of the running server and out of the file."""
     params = module.params
@@ -194,6 +210,8 @@ def forget(module):
     if left != text and not module.check_mode:
         server = _redis_server.Server(module.run_command, params)
         if server.answers():
+            if server.client().call("CONFIG", "GET", "appendonly")[1:] == ["no"]:
+                drop_values(server, params["socket"], name)
             server.client().call("ACL", "DELUSER", name)
         write(path, left, grp.getgrnam("redis").gr_gid, 0o640)
     module.exit_json(changed=left != text, applied=["user " + name] if left != text else [], restart=[])
