@@ -56,7 +56,8 @@ class ExtraProcesses:
         return RunningUnit(self._run, unit["Id"], self._current, self._environment_file).stale()
 
     def look(self, thorough):
-        """Every declared unit with what systemd says of it and why it is out of date; `thorough` adds what confines it."""
+        """Every declared unit with what systemd says of it, why it is out of date, and why it is to be restarted, be it only to take what
+        was repaired without waiting for its next turn; `thorough` adds what confines it."""
         names = self.services + self.timers
         shown = _systemd.show(self._run, names) if names else {}
         units = {}
@@ -69,6 +70,7 @@ class ExtraProcesses:
                 "reload_needed": unit["NeedDaemonReload"],
                 "stale": self._stale(unit) if running and unit["ActiveState"] == "active" else [],
             }
+            units[name]["restart"] = units[name]["stale"] + (["it keeps ending"] if unit["SubState"].startswith("auto-restart") else [])
             if thorough and name.endswith(".service") and unit.get("MainPID"):
                 confined = RunningUnit(self._run, name, self._current, self._environment_file)
                 units[name]["confinement"] = dict(confined.confinement(), exposure=confined.exposure())
