@@ -222,7 +222,8 @@ def _server(psql, host, pools):
     """What PostgreSQL itself says of its limits and of the sessions of the pools' roles."""
     if host not in LOCAL_HOSTS and not host.startswith("/"):
         raise ObservationError("the server {0} is not on this host; its sessions cannot be asked as postgres".format(host))
-    limits = "SELECT json_object_agg(name, setting::int) FROM pg_settings WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
+    names = "'max_connections', 'superuser_reserved_connections', 'reserved_connections'"
+    limits = "SELECT json_object_agg(name, setting::int) FROM pg_settings WHERE name IN ({0})".format(names)
     names = ", ".join(pg.quote_literal(pool["user"]) for pool in pools) or "''"
     sessions = (
         "SELECT json_build_object('pid', a.pid, 'user', a.usename, 'database', a.datname, 'address', a.client_addr, 'port', a.client_port, "

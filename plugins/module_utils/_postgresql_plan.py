@@ -64,7 +64,8 @@ def cluster_questions(entry):
         "roles",
         "SELECT json_build_object('rolname', r.rolname, 'rolcanlogin', r.rolcanlogin, 'rolsuper', r.rolsuper, 'rolcreatedb', r.rolcreatedb, "
         "'rolcreaterole', r.rolcreaterole, 'rolreplication', r.rolreplication, 'rolbypassrls', r.rolbypassrls, "
-        "'rolconnlimit', r.rolconnlimit, 'rolpassword', r.rolpassword, 'mark', shobj_description(r.oid, 'pg_authid'), 'member_of', (SELECT coalesce(json_agg(o.rolname ORDER BY o.rolname), '[]') "
+        "'rolconnlimit', r.rolconnlimit, 'rolpassword', r.rolpassword, 'mark', shobj_description(r.oid, 'pg_authid'), "
+        "'member_of', (SELECT coalesce(json_agg(o.rolname ORDER BY o.rolname), '[]') "
         "FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid WHERE m.member = r.oid)) FROM pg_authid r WHERE r.rolname IN (" + names + ")",
     ) + section(
         "database",

@@ -41,7 +41,7 @@ def decode(stream):
         size = int(rest)
         return None if size < 0 else stream.read(size + 2)[:-2].decode("utf-8", "replace")
     if kind == b"*":
-        return [_inside(stream) for _ in range(int(rest))]
+        return [_inside(stream) for _number in range(int(rest))]
     raise RedisError("the server does not speak Redis' protocol")
 
 

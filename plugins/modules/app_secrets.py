@@ -14,7 +14,8 @@ description:
     django_app wrote, and restarts the app's services. Everything else in the files stays, and they end up as that role would render them.
   - Where a password of the database changed, the app's processes are ended first and their successors wait, so that nobody opens a
     connection with the old password; requests wait in the socket. Meanwhile the roles and the pooler get the new verifier.
-  - What is in force already is left alone, so that a run that was interrupted is simply run again.
+  - What is in force already is left alone, so that a run that was interrupted is simply run again. An app that is not deployed yet has
+    nothing to put in force.
 options:
   name:
     description: Name of the app.
@@ -205,6 +206,8 @@ def main():
     params, given = module.params, module.params["secrets"]
     directory = params["directory"] or "/etc/prodready/" + params["name"]
     held = 0.0
+    if not os.path.exists(os.path.join(directory, "env")):
+        module.exit_json(changed=False, renewed={}, roles=[], restarted=[], held_seconds=held)
     try:
         files = environment(directory, given)
         passwords = {params["owner_role"]: given.get("database_owner_password"), params["app_role"]: given.get("database_app_password")}

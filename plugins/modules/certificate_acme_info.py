@@ -132,7 +132,8 @@ def directory(url, authority, authority_file):
     entry = {"url": url, "answered": False, "problem": "", "distrusted": False}
     try:
         context = ssl.create_default_context(cafile=authority_file or None, cadata=authority or None)
-        with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        with opener.open(url, timeout=10) as answer:
             listed = json.loads(answer.read(1000000).decode("utf-8"))
         entry["answered"] = isinstance(listed, dict) and "newOrder" in listed
         entry["problem"] = "" if entry["answered"] else "the answer is not the directory of an ACME server"

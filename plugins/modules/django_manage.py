@@ -127,7 +127,7 @@ def run_filling(project, params, lock):
     except RunError as error:
         if not params["fallback_overlay"] or params["fallback_overlay"] == params["overlay"]:
             raise
-        reason = str(error).split(". Expected:")[0]
+        reason = str(error).split(". Expected:", maxsplit=1)[0]
         make_empty(growing, project.account)
         project.overlay = params["fallback_overlay"]
         done = run_all(project, params["commands"], {params["fills_variable"]: growing}, lock)

@@ -41,7 +41,8 @@ RETURN = r"""
 observations:
   description:
     - What was observed, by name. Each entry has either RV(ignore:value) or RV(ignore:error), and its seconds.
-    - The names are V(installed), V(candidate), V(version), V(ipv6), V(listeners), V(udp_listeners), V(config_test), V(files), V(config), V(tree), V(processes) and V(loaded).
+    - The names are V(installed), V(candidate), V(version), V(ipv6), V(listeners), V(udp_listeners), V(config_test), V(files),
+      V(config), V(tree), V(processes) and V(loaded).
   returned: always
   type: dict
   sample:

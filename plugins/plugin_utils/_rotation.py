@@ -26,7 +26,7 @@ _LETTERS = string.ascii_letters + string.digits
 def new_value(name: str) -> str:
     """As long and of the same letters as the ones an inventory is born with."""
     length, letters = (64, _LETTERS + "-_.~") if name == "secret_key" else (40, _LETTERS)
-    return "".join(secrets.choice(letters) for _ in range(length))
+    return "".join(secrets.choice(letters) for _number in range(length))
 
 
 def names_of(asked: Any) -> list[str]:

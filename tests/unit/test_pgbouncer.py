@@ -24,7 +24,8 @@ listen_port = 6432
 POOLS = [{"name": "shop", "user": "shop_app"}]
 SCRAM = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy"
 
-CONFIG = "key,value,default,changeable\nlisten_port,6432,6432,no\npool_mode,transaction,session,yes\nclient_idle_timeout,0,0,yes\nunix_socket_mode,511,0777,no\n"
+CONFIG = "key,value,default,changeable\nlisten_port,6432,6432,no\n"
+CONFIG += "pool_mode,transaction,session,yes\nclient_idle_timeout,0,0,yes\nunix_socket_mode,511,0777,no\n"
 DATABASES_18 = (
     "name,host,port,database,force_user,pool_size,min_pool_size,reserve_pool,pool_mode,max_connections,current_connections,paused,disabled\n"
     "pgbouncer,,6432,pgbouncer,pgbouncer,2,0,0,statement,0,0,0,0\nshop,localhost,5432,shop,,4,0,1,,5,1,0,0\n"

@@ -65,7 +65,7 @@ def test_an_app_without_secrets_is_refused():
 
 
 def test_two_values_are_never_alike():
-    assert len({_rotation.new_value("redis_password") for _ in range(50)}) == 50
+    assert len({_rotation.new_value("redis_password") for _number in range(50)}) == 50
 
 
 def test_what_differs_is_named_and_fallbacks_are_not():
