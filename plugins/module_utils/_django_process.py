@@ -106,7 +106,7 @@ def running_release(cwd, current):
     releases = os.path.join(os.path.dirname(os.path.normpath(current)), "releases")
     if not within(cwd, releases) or os.path.normpath(cwd) == releases:
         return None
-    return os.path.join(releases, os.path.relpath(cwd, releases).split(os.sep)[0])
+    return os.path.join(releases, os.path.relpath(cwd, releases).split(os.sep, maxsplit=1)[0])
 
 
 def interpreter_candidates(*, cmdline, environ, exec_paths, current, release, executable):

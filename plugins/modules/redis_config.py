@@ -262,7 +262,7 @@ def main():
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"name": {"type": "str", "required": True}, "keys": texts, "channels": texts, "commands": texts},
+                "options": {"name": {"type": "str", "required": True}, "keys": {**texts, "no_log": False}, "channels": texts, "commands": texts},
             },
             "passwords": {"type": "dict", "default": {}, "no_log": True},
             "keep_passwords": {"type": "bool", "default": False, "no_log": False},
