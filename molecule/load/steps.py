@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 from harness import BIN, ROOT, Red, Scenario, Step, say  # noqa: E402 - beside this folder
-from load import Load, Shot, log_in, session  # noqa: E402
+from load import Browser, Load, Shot, log_in  # noqa: E402
 
 SCENARIO = Scenario("load", ("busy",))
 FOLDER, BUILD = SCENARIO.folder, SCENARIO.build
@@ -54,16 +54,16 @@ def mixed() -> list[Shot]:
     style = re.search(r"/static/newsroom[^\"]*[.]css", inside(f"curl -sk --resolve {DOMAIN}:443:127.0.0.1 https://{DOMAIN}/"))
     if not slug or not style:
         raise Red("no article, or no style sheet on the front page", "a seeded newsroom")
-    editor = session(log_in(address(), DOMAIN, "/accounts/login/", "editor", "Load05TpwOFInmnEmgrXzh8J"), DOMAIN)
-    form = (*editor, ("Content-Type", "application/x-www-form-urlencoded"))
+    editor = Browser(log_in(address(), DOMAIN, "/accounts/login/", "editor", "Load05TpwOFInmnEmgrXzh8J"), DOMAIN)
+    form = (("Content-Type", "application/x-www-form-urlencoded"),)
     return [
         Shot("style", 50, style[0]),
         Shot("front", 14, "/", contains=b"</html>"),
         Shot("article", 12, f"/articles/{slug}/", contains=b"</html>"),
         Shot("api", 8, "/api/v1/articles/"),
         Shot("health", 8, "/health/live"),
-        Shot("session", 6, "/accounts/profile/", headers=editor, contains=b"editor"),
-        Shot("comment", 2, f"/articles/{slug}/comments/", "POST", form, b"body=Well+said.", expect=(302,)),
+        Shot("session", 6, "/accounts/profile/", contains=b"editor", browser=editor),
+        Shot("comment", 2, f"/articles/{slug}/comments/", "POST", form, b"body=Well+said.", expect=(302,), browser=editor),
     ]
 
 

@@ -25,6 +25,25 @@ from urllib.parse import urlencode
 IDEMPOTENT = ("GET", "HEAD")
 
 
+class Browser:
+    """Somebody who is logged in: asks one thing after another, and keeps the cookies that are given out.
+
+    One after another, because Django gives a session another name when its key was rotated, and the old name ends with that.
+    """
+
+    def __init__(self, cookies: dict[str, str], domain: str) -> None:
+        self.cookies, self.domain = cookies, domain
+        self.turn = asyncio.Lock()
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        return session(self.cookies, self.domain)
+
+    def take(self, given: list[str]) -> None:
+        for line in given:
+            name, _equals, rest = line.partition("=")
+            self.cookies[name.strip()] = rest.split(";")[0]
+
+
 @dataclass(frozen=True)
 class Shot:
     """One kind of request, how often it comes, and what answer is expected."""
@@ -37,10 +56,11 @@ class Shot:
     body: bytes = b""
     expect: tuple[int, ...] = (200,)
     contains: bytes = b""
+    browser: Browser | None = None
 
     def encoded(self, domain: str) -> bytes:
         head = [f"{self.method} {self.path} HTTP/1.1", f"Host: {domain}", "User-Agent: prodready-load", "Accept-Encoding: identity"]
-        head += [f"{name}: {value}" for name, value in self.headers]
+        head += [f"{name}: {value}" for name, value in (*self.headers, *(self.browser.headers() if self.browser else ()))]
         if self.body or self.method not in IDEMPOTENT:
             head.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join(head).encode() + b"\r\n\r\n" + self.body
@@ -115,6 +135,12 @@ class Load:
 
     async def _shoot(self, shot: Shot, due: float) -> None:
         self.outcome.by_name[shot.name] += 1
+        if not shot.browser:
+            return await self._count(shot, due)
+        async with shot.browser.turn:
+            return await self._count(shot, due)
+
+    async def _count(self, shot: Shot, due: float) -> None:
         try:
             async with asyncio.timeout(self.timeout):
                 try:
@@ -150,6 +176,8 @@ class Load:
                 raise
             lines = head.decode("latin-1").split("\r\n")
             fields = {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines[1:])}
+            if shot.browser:
+                shot.browser.take([line.partition(":")[2] for line in lines[1:] if line.lower().startswith("set-cookie:")])
             body = await self._body(reader, fields)
         except BaseException:
             writer.close()
