@@ -3,7 +3,7 @@
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -y -q --no-install-recommends postgresql nginx python3 >/dev/null
+apt-get install -y -q --no-install-recommends postgresql nginx python3 curl >/dev/null
 version="$(ls /etc/postgresql)"
 cat >>"/etc/postgresql/$version/main/pg_hba.conf" <<'HBA'
 host legacy legacy 127.0.0.1/32 scram-sha-256
