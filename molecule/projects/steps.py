@@ -99,14 +99,14 @@ class Migration(migrations.Migration):
 """
 
 
-def refused(name: str, change, *words: str) -> None:
+def refused(name: str, change, *words: str, **more: bool) -> None:
     """A changed project is refused in a sentence; what served before still serves."""
     folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(BUILD / "mysite", folder)
     change(folder)
     before = inside("readlink /srv/mysite/current; systemctl show -p MainPID --value mysite.service bugs.service")
-    play = site(f"{name}.log", "-e", json.dumps({"mysite_source": str(folder)}))
+    play = site(f"{name}.log", "-e", json.dumps({"mysite_source": str(folder), **more}))
     missing = [word for word in words if word not in play.text]
     if play.code == 0 or missing:
         raise Red(f"rc {play.code}; not said: {missing}", "a refusal in these words", play.log)
@@ -121,7 +121,7 @@ def step_refusals() -> str:
         "failing-migration", lambda folder: (folder / "home" / "migrations" / "0003_fails.py").write_text(FAILING), "0003_fails", "division by zero"
     )
     lock = "Django==5.2.1 --hash=sha256:" + "0" * 64 + "\n"
-    refused("wrong-hash", lambda folder: (folder / "requirements.txt").write_text(lock), "hash")
+    refused("wrong-hash", lambda folder: (folder / "requirements.txt").write_text(lock), "hash", mysite_hashes=True)
     site("healed.log").must()
     serving("healed")
     return "two refusals, both projects served all the while"
