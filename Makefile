@@ -40,7 +40,7 @@ newsroom: setup ## The sample project's own tests
 	@$(BIN)/python tools/test newsroom
 
 molecule: setup ## Both releases: check mode, converge, idempotence, verify, oracle
-	@$(BIN)/python tools/test images molecule
+	@$(BIN)/python tools/test images molecule aftermath sabotage
 
 life: setup ## A server that has a life of its own, on ansible-core 2.21
 	@$(BIN)/python tools/test images core-2.21 life
