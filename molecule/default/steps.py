@@ -239,7 +239,8 @@ def step_verify() -> str:
     if hosts != set(HOSTS):
         raise Red(f"results of {sorted(hosts)}", f"results of {list(HOSTS)}")
     pairs = {(result["check"], result["subject"]["instance"]) for result in report["results"].values() if result["subject"]["host"] == "m12"}
-    single = sorted(check for check, instance in pairs if instance == "newsroom" and (check, "gazette") not in pairs)
+    # the gazette has its cache in the database
+    single = sorted(check for check, name in pairs if name == "newsroom" and (check, "gazette") not in pairs and not check.startswith("redis."))
     if single:
         raise Red(f"m12 has no result of gazette for {single}", "two results of each check that looks at an app")
     return report["verdict"]["line"]
