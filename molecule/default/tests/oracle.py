@@ -142,8 +142,9 @@ class App:
     def curl(self, url: str, *options: str, at: str = "") -> Answer:
         """Ask the site at an address of the host; certificates are verified against the system's trust store."""
         at = at or self.address
-        name = re.sub(r"^https?://|[/:?].*$", "", url)
-        resolve = " ".join(f"--resolve {name}:{port}:{at if ':' not in at else '[' + at + ']'}" for port in (80, 443))
+        names = dict.fromkeys((re.sub(r"^https?://|[/:?].*$", "", url), self.domain))  # a redirect may lead to the canonical one
+        place = at if ":" not in at else f"[{at}]"
+        resolve = " ".join(f"--resolve {name}:{port}:{place}" for name in names for port in (80, 443))
         quoted = " ".join(shlex.quote(option) for option in options)
         wanted = r"\n%{http_code} %{http_version} %{size_download} %{time_total} %{redirect_url}"
         script = (
