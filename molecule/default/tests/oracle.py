@@ -253,12 +253,15 @@ def database_credentials(app: App) -> Iterator[Claim]:
     pattern = f"printf '%s%s\\n' {core[:12]} {core[12:]}"
     yield "it is in the environment file, so that the search finds it where it is", app.holds(f"{pattern} | grep -qaFf - {file}")
     yield "the password is in no file of the release", app.run(f"{pattern} | grep -rqaFf - /srv/{app.name}/current/source").rc == 1
-    yield (
-        "it is on no command line",
-        app.run(f"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' > /run/lines; {pattern} | grep -qaFf - /run/lines").rc == 1,
-    )
-    yield "it is not in the journal", app.run(f"journalctl --no-pager -a -o verbose > /run/lines; {pattern} | grep -qaFf - /run/lines").rc == 1
-    app.run("rm -f /run/lines")
+    # The apps of a host are asked side by side: each has a file of its own.
+    lines = f"/run/lines-{app.name}"
+    searches = {
+        "it is on no command line": f"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' > {lines}",
+        "it is not in the journal": f"journalctl --no-pager -a -o verbose > {lines}",
+    }
+    for claim, gather in searches.items():
+        yield claim, app.run(f"{gather}; test -s {lines} || exit 9; {pattern} | grep -qaFf - {lines}").rc == 1
+    app.run(f"rm -f {lines}")
 
 
 def token(header: dict, key: bytes, **claims: object) -> str:
