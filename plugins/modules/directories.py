@@ -67,43 +67,16 @@ changed_paths:
   sample: [/srv/newsroom/media]
 """
 
-import grp
 import os
-import pwd
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
-
-
-def describe(path):
-    """Owner, group and mode by name, or None for what is not there; anything but a directory raises."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISDIR(found.st_mode):
-        raise ValueError(f"{path} is there and is no directory; move it away")
-    return {
-        "owner": name_of(pwd.getpwuid, found.st_uid),
-        "group": name_of(grp.getgrgid, found.st_gid),
-        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
-    }
-
-
-def name_of(lookup, number):
-    """The name for a number, or the number where it has none."""
-    try:
-        return lookup(number)[0]
-    except KeyError:
-        return str(number)
+from ansible_collections.prodready.django.plugins.module_utils import _files
 
 
 def put_in_place(path, wanted):
     """Make the directory or set what differs; it is never wider open than wanted."""
-    try:
-        uid, gid = pwd.getpwnam(wanted["owner"]).pw_uid, grp.getgrnam(wanted["group"]).gr_gid
-    except KeyError as error:
-        raise ValueError(f"{path}: {error.args[0]}") from None
+    uid, gid = _files.numbers(path, wanted)
     os.makedirs(path, mode=0o700, exist_ok=True)
     os.chown(path, uid, gid)
     os.chmod(path, int(wanted["mode"], 8))
@@ -131,7 +104,7 @@ def main():
         for entry in module.params["directories"]:
             path = entry["path"]
             wanted = {"owner": entry["owner"], "group": entry["group"], "mode": "{:04o}".format(int(entry["mode"], 8))}
-            found = describe(path)
+            found = _files.describe(path, stat.S_ISDIR, "directory")
             if found == wanted:
                 continue
             before[path], after[path] = found or "absent", wanted
