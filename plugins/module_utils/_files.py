@@ -76,12 +76,10 @@ class Change:
 
     def diff(self):
         """Both sides as Ansible shows them."""
-        if self.rewrite:
-            before, after = (self.before or b""), self.entry.content
-            texts = {"before": before.decode("utf-8", "replace"), "after": after.decode("utf-8", "replace")}
-        else:
-            texts = {"before": self.found, "after": self.entry.wanted}
-        return dict(texts, before_header=self.entry.path if self.found else "absent", after_header=self.entry.path)
+        headers = {"before_header": self.entry.path if self.found else "absent", "after_header": self.entry.path}
+        if not self.rewrite:
+            return dict(headers, before=self.found, after=self.entry.wanted)
+        return dict(headers, before=(self.before or b"").decode("utf-8", "replace"), after=self.entry.content.decode("utf-8", "replace"))
 
 
 def changes(entries):
