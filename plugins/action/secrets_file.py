@@ -117,7 +117,8 @@ class ActionModule(ActionBase):
 
 
 def _backup(path):
-    return path.with_name(path.name + ".before-rotation")
+    """Hidden, as Ansible reads every other file of an inventory directory as an inventory, and quotes it where it cannot."""
+    return path.with_name(f".{path.name}.before-rotation")
 
 
 def _write(path, content, mode):

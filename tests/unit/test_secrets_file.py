@@ -23,11 +23,11 @@ def action(check_mode=False):
 
 @pytest.fixture(params=[True, False], ids=["encrypted", "plain"])
 def inventory(request, tmp_path):
-    (tmp_path / "vault-password").write_bytes(PASSWORD + b"\n")
+    (tmp_path / ".vault-password").write_bytes(PASSWORD + b"\n")
     file = tmp_path / "secrets.yml"
     file.write_bytes(VAULT.encrypt(TEXT, VaultSecret(PASSWORD), vault_id="prod") if request.param else TEXT)
     file.chmod(0o600)
-    return SimpleNamespace(file=file, password=tmp_path / "vault-password", encrypted=request.param)
+    return SimpleNamespace(file=file, password=tmp_path / ".vault-password", encrypted=request.param)
 
 
 def read(path):
@@ -47,10 +47,10 @@ def test_the_file_is_rewritten_in_its_own_form_and_the_old_one_kept(inventory):
     assert found["secret_key"] != "old"
     assert (found["secret_key_fallbacks"], found["redis_password"]) == (["old"], "r")
     assert b"# keep me" in read(inventory.file)
-    kept = inventory.file.with_name("secrets.yml.before-rotation")
+    kept = inventory.file.with_name(".secrets.yml.before-rotation")
     assert kept.read_bytes() == before
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in inventory.file.parent.iterdir()) == ["secrets.yml", "secrets.yml.before-rotation", "vault-password"]
+    assert sorted(path.name for path in inventory.file.parent.iterdir()) == [".secrets.yml.before-rotation", ".vault-password", "secrets.yml"]
 
 
 def test_a_rotation_that_was_begun_is_gone_on_with(inventory):
@@ -73,7 +73,7 @@ def test_check_mode_says_what_and_writes_nothing(inventory):
     before = inventory.file.read_bytes()
     assert action(check_mode=True)._rotate(inventory.file, inventory.password, ASKED)["rotated"] == {"shop": ["secret_key"]}
     assert inventory.file.read_bytes() == before
-    assert not inventory.file.with_name("secrets.yml.before-rotation").exists()
+    assert not inventory.file.with_name(".secrets.yml.before-rotation").exists()
 
 
 def test_no_result_says_a_secret(inventory):
@@ -85,4 +85,4 @@ def test_no_result_says_a_secret(inventory):
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(AnsibleActionFail, match="does not exist"):
-        action()._open(tmp_path / "secrets.yml", tmp_path / "vault-password")
+        action()._open(tmp_path / "secrets.yml", tmp_path / ".vault-password")
