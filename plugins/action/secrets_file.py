@@ -18,7 +18,7 @@ from ansible_collections.prodready.django.plugins.plugin_utils._verdict import C
 
 
 class ActionModule(ActionBase):
-    """`readable`, `rotated` and `settled` say no secret; `read` hands over the facts and belongs under no_log."""
+    """`readable`, `rotated` and `settled` say no secret; `read` hands them over and belongs under no_log."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
                 return self._rotate(path, password_file, to_plain(args))
             except ChecklistError as error:
                 raise AnsibleActionFail(f"{error}. Nothing was changed.") from None
-        return {"changed": False, "ansible_facts": {"prodready_secrets": secrets}}
+        return {"changed": False, "secrets": secrets}
 
     # --- rotation ---
 

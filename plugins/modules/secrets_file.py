@@ -59,6 +59,7 @@ EXAMPLES = r"""
     state: read
     path: inventories/production/secrets.yml
     password_file: inventories/production/.vault-password
+  register: read
 """
 
 RETURN = r"""
@@ -75,8 +76,8 @@ backup:
   description: Where the old file is kept until V(settled).
   returned: when O(state=rotated)
   type: str
-ansible_facts:
-  description: The fact C(prodready_secrets).
+secrets:
+  description: What the file says under C(prodready_secrets). No fact, as a fact cache would write it to disk.
   returned: when O(state=read)
   type: dict
 """
