@@ -86,3 +86,28 @@ def test_no_result_says_a_secret(inventory):
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(AnsibleActionFail, match="does not exist"):
         action()._open(tmp_path / "secrets.yml", tmp_path / ".vault-password")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b'prodready_secrets:\n  shop:\n    secret_key: "hunter22" tail\n', " at line 3, column 28"),
+        (b"prodready_secrets:\n  shop: {secret_key: *hunter22}\n", " at line 2, column 22"),
+        (b"prodready_secrets:\n  shop: !hunter22 x\n", " at line 2, column 9"),
+        (b"prodready_secrets:\n  shop: hunter22\n secret_key: x\n", " at line 3, column 2"),
+        ("prodready_secrets:\n  shöp: hunter22\x07\n".encode(), " at line 2, column 17"),
+        (b"prodready_secrets:\n  shop: hunter22\xff\n", " at line 2, column 17"),
+        (b"prodready_secrets: {shop: 2001-22-22}\n", ""),
+    ],
+)
+def test_a_slip_in_the_file_is_said_by_its_place_alone(tmp_path, text, place):
+    with pytest.raises(AnsibleActionFail, match=f"found .*secrets.yml not readable as YAML{place}, expected a mapping") as caught:
+        action()._secrets(tmp_path / "secrets.yml", text)
+    assert "22" not in str(caught.value).replace(str(tmp_path), "").replace("column 22", "")
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", [b"", b"- a\n", b"just text\n", b"prodready_secrets: [a]\n", b"other: {}\n"])
+def test_a_file_without_the_mapping_says_that(tmp_path, text):
+    with pytest.raises(AnsibleActionFail, match="has no mapping 'prodready_secrets'"):
+        action()._secrets(tmp_path / "secrets.yml", text)
