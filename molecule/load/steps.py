@@ -102,11 +102,11 @@ def step_destroy() -> str:
 
 def step_create() -> str:
     """A fresh host with a real ACME server on it."""
-    (BUILD / "vault-password").write_text("a password for this scenario\n")
+    (BUILD / ".vault-password").write_text("a password for this scenario\n")
     plain = BUILD / "secrets.plain.yml"
     plain.write_text(SECRETS)
     (BUILD / "secrets.yml").unlink(missing_ok=True)
-    encrypt = ("encrypt", "--vault-password-file", str(BUILD / "vault-password"), "--output", str(BUILD / "secrets.yml"), str(plain))
+    encrypt = ("encrypt", "--vault-password-file", str(BUILD / ".vault-password"), "--output", str(BUILD / "secrets.yml"), str(plain))
     subprocess.run([str(BIN / "ansible-vault"), *encrypt], check=True, capture_output=True)
     plain.unlink()
     SCENARIO.molecule("create", BUILD / "molecule.log")

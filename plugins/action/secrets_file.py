@@ -18,7 +18,7 @@ from ansible_collections.prodready.django.plugins.plugin_utils._verdict import C
 
 
 class ActionModule(ActionBase):
-    """`readable`, `rotated` and `settled` say no secret; `read` hands over the facts and belongs under no_log."""
+    """`readable`, `rotated` and `settled` say no secret; `read` hands them over and belongs under no_log."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
                 return self._rotate(path, password_file, to_plain(args))
             except ChecklistError as error:
                 raise AnsibleActionFail(f"{error}. Nothing was changed.") from None
-        return {"changed": False, "ansible_facts": {"prodready_secrets": secrets}}
+        return {"changed": False, "secrets": secrets}
 
     # --- rotation ---
 
@@ -92,9 +92,14 @@ class ActionModule(ActionBase):
 
     def _secrets(self, path, content):
         try:
-            secrets = (yaml.safe_load(content) or {}).get("prodready_secrets")
-        except (yaml.YAMLError, AttributeError):
-            secrets = None
+            found = yaml.safe_load(content)
+        except (yaml.YAMLError, ValueError) as error:
+            # Of the error only the place is said: its own words quote the text, as would a traceback that shows the cause.
+            raise AnsibleActionFail(
+                f"found {path} not readable as YAML{_place(error, content)}, expected a mapping 'prodready_secrets'. Correct the file "
+                "(ansible-vault edit, where it is encrypted); a value with other marks than letters and digits wants quotes."
+            ) from None
+        secrets = found.get("prodready_secrets") if isinstance(found, dict) else None
         if not isinstance(secrets, dict):
             raise AnsibleActionFail(f"{path} has no mapping 'prodready_secrets'; see docs/inventory.md for its shape.")
         return secrets
@@ -116,8 +121,21 @@ class ActionModule(ActionBase):
         return text, (header[3] if len(header) > 3 else None, secret)
 
 
+def _place(error, content):
+    """Line and column, as an editor counts them; nothing where the error does not know."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        return f" at line {mark.line + 1}, column {mark.column + 1}"
+    if isinstance(error, yaml.reader.ReaderError):
+        characters = error.encoding == "unicode"  # else the position counts bytes
+        before = content.decode("utf-8" if characters else "latin-1")[: error.position].split("\n")
+        return f" at line {len(before)}, column {len(before[-1]) + 1}"
+    return ""
+
+
 def _backup(path):
-    return path.with_name(path.name + ".before-rotation")
+    """Hidden, as Ansible reads every other file of an inventory directory as an inventory, and quotes it where it cannot."""
+    return path.with_name(f".{path.name}.before-rotation")
 
 
 def _write(path, content, mode):

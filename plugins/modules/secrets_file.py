@@ -31,8 +31,8 @@ options:
   state:
     description:
       - V(readable) only sees that the file can be read and fails with a sentence; V(read) hands the secrets over and belongs under C(no_log).
-      - V(rotated) writes new values, and keeps the old file beside it, its name followed by C(.before-rotation). While that is there, a
-        rotation is not finished, and no other is begun.
+      - V(rotated) writes new values, and keeps the old file beside it as C(.NAME.before-rotation), which Ansible does not take for an inventory.
+        While that is there, a rotation is not finished, and no other is begun.
       - V(settled) removes that file, once the new values are in force.
     type: str
     choices: [readable, read, rotated, settled]
@@ -58,7 +58,8 @@ EXAMPLES = r"""
   prodready.django.secrets_file:
     state: read
     path: inventories/production/secrets.yml
-    password_file: inventories/production/vault-password
+    password_file: inventories/production/.vault-password
+  register: read
 """
 
 RETURN = r"""
@@ -75,8 +76,8 @@ backup:
   description: Where the old file is kept until V(settled).
   returned: when O(state=rotated)
   type: str
-ansible_facts:
-  description: The fact C(prodready_secrets).
+secrets:
+  description: What the file says under C(prodready_secrets). No fact, as a fact cache would write it to disk.
   returned: when O(state=read)
   type: dict
 """

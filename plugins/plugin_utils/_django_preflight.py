@@ -8,9 +8,9 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ._apps import _DOMAIN, _NAME
+from ._git_source import has_credentials, hide_credentials
 from ._source_tree import Source
 
 _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
@@ -164,10 +164,9 @@ def _package_options(source: Mapping[str, Any], where: str) -> Iterator[str]:
             f"{where} has type package and the version '{version}'; expected exactly one, such as 2.6.1: "
             "another one would be another release without anybody asking for it. Set version there"
         )
-    if index and (not index.startswith(("https://", "http://", "file://")) or "@" in urlsplit(index).netloc):
-        shown = re.sub(r"://[^/@\s]+@", "://***@", index)
+    if index and (not index.startswith(("https://", "http://", "file://")) or has_credentials(index)):
         yield (
-            f"{where} has the index_url '{shown}'; expected a URL without credentials, and these as UV_INDEX_PACKAGE_USERNAME and "
+            f"{where} has the index_url '{hide_credentials(index)}'; expected a URL without credentials, and these as UV_INDEX_PACKAGE_USERNAME and "
             "UV_INDEX_PACKAGE_PASSWORD in uv_environment of the app in prodready_secrets (django_app_secrets.uv_environment)"
         )
     for path in source.get("files") or {}:

@@ -15,13 +15,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ._source_tree import Source, read_archive
 from ._verdict import ChecklistError
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 _HELPER = '!f() { echo "username=${PRODREADY_GIT_USERNAME}"; echo "password=${PRODREADY_GIT_TOKEN}"; }; f'
+#: Where credentials belong.
+TOKEN = "Set the token as git.token of the app in prodready_secrets (django_app_secrets.git.token), its user, if it needs one, as git.username"
 _WHERE = "Correct source.{0} of the app in prodready_apps (django_app_source.{0})"
 
 
@@ -55,8 +56,23 @@ def pick(listing: str, version: str, repository: str) -> str:
     )
 
 
-def hide_credentials(url: str) -> str:
-    return re.sub(r"://[^/@\s]+@", "://***@", url)
+#: Who gets in, between the scheme and the host: up to the last @ before the path.
+_USERINFO = re.compile(r"\b([\w+.-]+)://([^/\s]*)@")
+
+
+def _harmless(found: re.Match[str]) -> bool:
+    """SSH needs the name of an account and takes no secret beside it; in any other URL the name alone may be a token."""
+    return "ssh" in found[1].lower() and ":" not in found[2]
+
+
+def hide_credentials(text: str) -> str:
+    """A URL, or a sentence with URLs in it, without what may be a secret."""
+    return _USERINFO.sub(lambda found: found[0] if _harmless(found) else f"{found[1]}://***@", text)
+
+
+def has_credentials(url: str) -> bool:
+    found = _USERINFO.match(url)
+    return found is not None and not _harmless(found)
 
 
 #: What SSH says when it does not get in; git adds only that it could not read.
@@ -78,14 +94,15 @@ class Repository:
     """One repository and how to get in. `work` is a private directory that the caller removes."""
 
     def __init__(self, url: str, work: Path, secrets: Mapping[str, str], known_hosts: str = "") -> None:
-        if "://" in url and urlsplit(url).password:
+        self._shown = hide_credentials(url)
+        if has_credentials(url):
             raise ChecklistError(
-                f"django_app_source.repository is '{hide_credentials(url)}' with a password in it, which processes and logs "
-                "would show; expected a URL without one, and the token as git.token of the app in prodready_secrets (django_app_secrets.git.token)"
+                f"django_app_source.repository is '{self._shown}' with a user, token or password in it, which processes and logs would "
+                f"show; expected a URL without. {TOKEN}"
             )
         if url.startswith("-"):
-            raise ChecklistError(f"django_app_source.repository is '{url}', which is no URL. " + _WHERE.format("repository"))
-        self.url = url
+            raise ChecklistError(f"django_app_source.repository is '{self._shown}', which is no URL. " + _WHERE.format("repository"))
+        self._url = url
         self._work = work
         self._secrets = [value for key, value in secrets.items() if value and key in ("token", "deploy_key")]
         self._environment = self._make_environment(secrets, known_hosts)
@@ -129,7 +146,7 @@ class Repository:
         except FileNotFoundError:
             raise ChecklistError("git is not installed on this machine, and django_app_source.type is git; install git") from None
         except subprocess.TimeoutExpired:
-            raise ChecklistError(f"git did not finish within 300 s on {self.url}") from None
+            raise ChecklistError(f"git did not finish within 300 s on {self._shown}") from None
         if done.returncode != 0:
             raise ChecklistError(self._sentence(done.stderr))
         return done.stdout
@@ -139,7 +156,7 @@ class Repository:
         for secret in self._secrets:
             said = said.replace(secret, "***")
         return (
-            f"git cannot read {self.url}: {said}. Expected: a repository this machine may read. "
+            f"git cannot read {self._shown}: {said}. Expected: a repository this machine may read. "
             "Correct source.repository of the app in prodready_apps, or git (token or deploy_key) of the app in prodready_secrets"
         )
 
@@ -152,7 +169,7 @@ class Repository:
 
     def resolve(self, version: str) -> str:
         """The commit of a branch, a tag or HEAD."""
-        return pick(self._git(["ls-remote", "--", self.url]), version, self.url)
+        return pick(self._git(["ls-remote", "--", self._url]), version, self._shown)
 
     def fetch(self, commit: str, version: str, patterns: Sequence[str]) -> Source:
         """The files of a commit. Servers that do not give out single commits are asked for the name, then for everything."""
@@ -161,7 +178,7 @@ class Repository:
         wanted = [["--depth=1", commit], ["--depth=1", version], ["+refs/*:refs/fetched/*"]]
         for number, (*options, name) in enumerate(wanted, start=1):
             try:
-                self._git([*bare, "fetch", "--quiet", "--no-tags", *options, "--", self.url, name])
+                self._git([*bare, "fetch", "--quiet", "--no-tags", *options, "--", self._url, name])
             except ChecklistError:
                 if number == len(wanted):
                     raise
@@ -169,7 +186,7 @@ class Repository:
                 break
         else:
             raise ChecklistError(
-                f"the git ref '{commit}' does not exist in {self.url}; expected a branch, a tag or a full commit id. " + _WHERE.format("version")
+                f"the git ref '{commit}' does not exist in {self._shown}; expected a branch, a tag or a full commit id. " + _WHERE.format("version")
             )
         self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
         return read_archive(str(self._work / "source.tar"), patterns)

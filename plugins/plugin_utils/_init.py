@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._apps import _DOMAIN
+from ._git_source import has_credentials, hide_credentials
 from ._verdict import ChecklistError
 
 _MODULE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")
@@ -43,6 +44,11 @@ def init_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
     for domain in domains:
         if not _DOMAIN.match(domain):
             raise ChecklistError(f"init_domains holds '{domain}', which is not a host name")
+    if has_credentials(given["source"]):
+        raise ChecklistError(
+            f"init_source is '{hide_credentials(given['source'])}' with a user, token or password in it; a URL without is expected. "
+            "Once init has written secrets.yml, set the token there as git.token of the app, its user, if it needs one, as git.username"
+        )
     if not _MODULE.match(given["settings_module"]):
         raise ChecklistError(f"init_settings_module is '{given['settings_module']}'; a dotted Python module is expected")
     if not email:

@@ -31,11 +31,39 @@ def test_an_empty_repository_says_so():
         pick("", "main", "repo")
 
 
-def test_a_url_with_a_password_is_refused_without_showing_it(tmp_path):
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:hunter22@git.example.org/x.git", "https://***@git.example.org/x.git"),
+        ("https://hunter22@git.example.org/x.git", "https://***@git.example.org/x.git"),
+        ("HTTP://hunter22@git.example.org", "HTTP://***@git.example.org"),
+        ("https://me:hunt@er22@git.example.org/x.git", "https://***@git.example.org/x.git"),
+        ("https://hunter22:@[::1/x.git", "https://***@[::1/x.git"),
+        ("ssh://git:hunter22@git.example.org/x.git", "ssh://***@git.example.org/x.git"),
+    ],
+)
+def test_a_url_with_credentials_is_refused_without_showing_them(tmp_path, url, shown):
     with pytest.raises(ChecklistError) as caught:
-        Repository("https://me:hunter22@git.example.org/x.git", tmp_path, {})
-    assert "hunter22" not in str(caught.value)
-    assert hide_credentials("see https://me:hunter22@git.example.org") == "see https://***@git.example.org"
+        Repository(url, tmp_path, {})
+    assert f"'{shown}'" in str(caught.value)
+    assert "django_app_secrets.git.token" in str(caught.value)
+    assert "er22" not in str(caught.value)
+    assert hide_credentials(f"unable to access '{url}': 403") == f"unable to access '{shown}': 403"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.org/x.git",
+        "https://git.example.org:8443/@us/x.git",
+        "ssh://git@git.example.org/x.git",
+        "git@git.example.org:us/x.git",
+        "file:///srv/a@b/x.git",
+    ],
+)
+def test_a_url_without_a_secret_is_taken_and_shown_as_it_is(tmp_path, url):
+    Repository(url, tmp_path, {})
+    assert hide_credentials(f"see {url}") == f"see {url}"
 
 
 @pytest.fixture

@@ -48,11 +48,14 @@ def test_a_git_reference_follows_the_hash():
         ({"settings_module": "shop/settings.py"}, "dotted Python module"),
         ({"email": "ada"}, "ops@example.org"),
         ({"environment": "../x"}, "lower case letters"),
+        ({"source": "https://hunter22@git.example.org/x.git#v1"}, r"init_source is 'https://\*\*\*@git.example.org/x.git#v1'.*git.token"),
+        ({"source": "https://me:hunter22@git.example.org/x.git"}, r"init_source is 'https://\*\*\*@git.example.org/x.git'.*git.token"),
     ],
 )
 def test_a_mistake_names_its_variable(change, words):
-    with pytest.raises(ChecklistError, match=words):
+    with pytest.raises(ChecklistError, match=words) as caught:
         init_answers({**ANSWERS, **change})
+    assert "hunter22" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("module", "app"), [("config.settings", "shop"), ("mysite.settings", "shop"), ("9lives.settings", None)])

@@ -23,11 +23,11 @@ def action(check_mode=False):
 
 @pytest.fixture(params=[True, False], ids=["encrypted", "plain"])
 def inventory(request, tmp_path):
-    (tmp_path / "vault-password").write_bytes(PASSWORD + b"\n")
+    (tmp_path / ".vault-password").write_bytes(PASSWORD + b"\n")
     file = tmp_path / "secrets.yml"
     file.write_bytes(VAULT.encrypt(TEXT, VaultSecret(PASSWORD), vault_id="prod") if request.param else TEXT)
     file.chmod(0o600)
-    return SimpleNamespace(file=file, password=tmp_path / "vault-password", encrypted=request.param)
+    return SimpleNamespace(file=file, password=tmp_path / ".vault-password", encrypted=request.param)
 
 
 def read(path):
@@ -47,10 +47,10 @@ def test_the_file_is_rewritten_in_its_own_form_and_the_old_one_kept(inventory):
     assert found["secret_key"] != "old"
     assert (found["secret_key_fallbacks"], found["redis_password"]) == (["old"], "r")
     assert b"# keep me" in read(inventory.file)
-    kept = inventory.file.with_name("secrets.yml.before-rotation")
+    kept = inventory.file.with_name(".secrets.yml.before-rotation")
     assert kept.read_bytes() == before
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in inventory.file.parent.iterdir()) == ["secrets.yml", "secrets.yml.before-rotation", "vault-password"]
+    assert sorted(path.name for path in inventory.file.parent.iterdir()) == [".secrets.yml.before-rotation", ".vault-password", "secrets.yml"]
 
 
 def test_a_rotation_that_was_begun_is_gone_on_with(inventory):
@@ -73,7 +73,7 @@ def test_check_mode_says_what_and_writes_nothing(inventory):
     before = inventory.file.read_bytes()
     assert action(check_mode=True)._rotate(inventory.file, inventory.password, ASKED)["rotated"] == {"shop": ["secret_key"]}
     assert inventory.file.read_bytes() == before
-    assert not inventory.file.with_name("secrets.yml.before-rotation").exists()
+    assert not inventory.file.with_name(".secrets.yml.before-rotation").exists()
 
 
 def test_no_result_says_a_secret(inventory):
@@ -85,4 +85,29 @@ def test_no_result_says_a_secret(inventory):
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(AnsibleActionFail, match="does not exist"):
-        action()._open(tmp_path / "secrets.yml", tmp_path / "vault-password")
+        action()._open(tmp_path / "secrets.yml", tmp_path / ".vault-password")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b'prodready_secrets:\n  shop:\n    secret_key: "hunter22" tail\n', " at line 3, column 28"),
+        (b"prodready_secrets:\n  shop: {secret_key: *hunter22}\n", " at line 2, column 22"),
+        (b"prodready_secrets:\n  shop: !hunter22 x\n", " at line 2, column 9"),
+        (b"prodready_secrets:\n  shop: hunter22\n secret_key: x\n", " at line 3, column 2"),
+        ("prodready_secrets:\n  shöp: hunter22\x07\n".encode(), " at line 2, column 17"),
+        (b"prodready_secrets:\n  shop: hunter22\xff\n", " at line 2, column 17"),
+        (b"prodready_secrets: {shop: 2001-22-22}\n", ""),
+    ],
+)
+def test_a_slip_in_the_file_is_said_by_its_place_alone(tmp_path, text, place):
+    with pytest.raises(AnsibleActionFail, match=f"found .*secrets.yml not readable as YAML{place}, expected a mapping") as caught:
+        action()._secrets(tmp_path / "secrets.yml", text)
+    assert "22" not in str(caught.value).replace(str(tmp_path), "").replace("column 22", "")
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", [b"", b"- a\n", b"just text\n", b"prodready_secrets: [a]\n", b"other: {}\n"])
+def test_a_file_without_the_mapping_says_that(tmp_path, text):
+    with pytest.raises(AnsibleActionFail, match="has no mapping 'prodready_secrets'"):
+        action()._secrets(tmp_path / "secrets.yml", text)
