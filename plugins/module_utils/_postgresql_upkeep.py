@@ -227,7 +227,7 @@ def read_pools(text):
     return found
 
 
-def observe_pooler(run_command, psql_argv, port=6432):
+def observe_pooler(run_command, psql_argv, port):
     """Whether a pooler runs on this machine, and how large its pools are; asked over its socket, where no password is needed."""
     rc, out, _err = run_command(["systemctl", "is-active", "pgbouncer.service"])
     if out.strip() != "active":

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: Where the roles put what other roles talk to.
+#: Where PostgreSQL and the pooler are, unless postgresql_port and pgbouncer_port say otherwise.
+SERVER_PORT = 5432
 POOLER_PORT = 6432
 
 
@@ -50,9 +51,9 @@ def server_connections(apps: list[dict[str, Any]]) -> int:
     return sum(pool["size"] for pool in pools(apps)) + sum(needed_connections(app) for app in apps if not app["pooling"])
 
 
-def app_database(app: Mapping[str, Any]) -> dict[str, Any]:
+def app_database(app: Mapping[str, Any], server_port: int | str = SERVER_PORT, pooler_port: int | str = POOLER_PORT) -> dict[str, Any]:
     """How role django_app reaches the app's database: the owner directly, the app through its pool."""
-    return {"name": app["name"], "pooler_port": POOLER_PORT if app["pooling"] else 0}
+    return {"name": app["name"], "port": int(server_port), "pooler_port": int(pooler_port) if app["pooling"] else 0}
 
 
 def redis_users(apps: list[dict[str, Any]], secrets: Any = None) -> list[dict[str, Any]]:

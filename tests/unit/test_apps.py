@@ -118,6 +118,20 @@ def test_an_app_without_a_pool_counts_at_the_server_and_goes_there_directly():
     assert _app_options.app_database(apps[0])["pooler_port"] == 0
 
 
+@pytest.mark.parametrize(
+    ("pooling", "ports", "expected"),
+    [
+        (True, (), (5432, 6432)),
+        (True, ("5433", "6433"), (5433, 6433)),  # a template hands over words
+        (False, (5433, 6433), (5433, 0)),
+    ],
+)
+def test_an_app_finds_server_and_pooler_where_they_were_put(pooling, ports, expected):
+    (app,) = _apps.resolve_apps({"shop": {**APP, "pooling": pooling}})
+    database = _app_options.app_database(app, *ports)
+    assert (database["port"], database["pooler_port"]) == expected
+
+
 def test_verification_needs_no_facts_to_name_the_pools():
     assert _app_options.pools(_apps.resolve_apps({"shop": APP})) == [{"name": "shop", "user": "shop_app"}]
 

@@ -88,6 +88,17 @@ def test_pools_are_those_of_the_running_pooler():
     assert upkeep.read_pools("") == {}
 
 
+def test_the_pooler_is_asked_at_the_port_it_was_given():
+    def run_command(argv, **_options):
+        if argv[0] == "systemctl":
+            return 0, "active\n", ""
+        return (0, POOLS, "") if argv[argv.index("-p") + 1] == "6433" else (2, "", "no such socket")
+
+    assert upkeep.observe_pooler(run_command, [], 6433)["pools"]["shop"]["size"] == 18
+    with pytest.raises(ObservationError):
+        upkeep.observe_pooler(run_command, [], 6432)
+
+
 def test_a_stamp_of_systemd_is_read_as_utc():
     assert upkeep.read_stamp("Tue 2026-11-24 10:11:19 UTC") == 1795515079
     assert upkeep.read_stamp("") is None
