@@ -220,7 +220,7 @@ def observe_slow_log(psql, name, role, threshold, pid):
 
 
 def read_pools(text):
-    """`SHOW DATABASES` of pgbouncer, as CSV with its heading, as `{database: {"size", "server"}}`."""
+    """`SHOW DATABASES` of pgbouncer, as CSV with its heading: what each pool may hold, its reserve included, and where its server is."""
     lines = [line.split("|") for line in text.splitlines() if "|" in line]
     if not lines:
         return {}
@@ -228,7 +228,9 @@ def read_pools(text):
     for line in lines[1:]:
         row = dict(zip(lines[0], line))
         if row.get("name") != "pgbouncer" and str(row.get("pool_size", "")).isdigit():
-            found[row["name"]] = {"size": int(row["pool_size"]), "database": row.get("database", ""), "port": row.get("port", "")}
+            reserve = str(row.get("reserve_pool_size") or row.get("reserve_pool") or "0")  # releases differ in the name
+            size = int(row["pool_size"]) + (int(reserve) if reserve.isdigit() else 0)
+            found[row["name"]] = {"size": size, "database": row.get("database", ""), "port": row.get("port", "")}
     return found
 
 

@@ -46,9 +46,9 @@ def pools(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def server_connections(apps: list[dict[str, Any]]) -> int:
-    """How many connections all apps together can hold in PostgreSQL, through their pools or without."""
-    return sum(pool["size"] for pool in pools(apps)) + sum(needed_connections(app) for app in apps if not app["pooling"])
+def server_connections(apps: list[dict[str, Any]], reserve: int | str = 0) -> int:
+    """How many connections all apps together can hold in PostgreSQL, through their pools, each with its reserve, or without."""
+    return sum(pool["size"] + int(reserve) for pool in pools(apps)) + sum(needed_connections(app) for app in apps if not app["pooling"])
 
 
 def app_database(app: Mapping[str, Any], server_port: int | str = SERVER_PORT, pooler_port: int | str = POOLER_PORT) -> dict[str, Any]:
@@ -122,23 +122,23 @@ def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
     return dict(mine) if isinstance(mine, Mapping) else {}
 
 
-def _connections(app: Mapping[str, Any]) -> dict[str, int]:
+def _connections(app: Mapping[str, Any], reserve: int) -> dict[str, int]:
     """What the app's role may hold, two above what it can need, so that a look at it does not fail. Known once workers are counted."""
     if not app["workers"]:
         return {}
-    held = (app["pool_size"] or needed_connections(app)) if app["pooling"] else needed_connections(app)
+    held = (app["pool_size"] or needed_connections(app)) + reserve if app["pooling"] else needed_connections(app)
     return {"connection_limit": held + 2, "pool_size": held if app["pooling"] else 0}
 
 
-def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What role postgresql provides and its verify looks at: one database per app, without passwords."""
+def databases(apps: list[dict[str, Any]], reserve: int | str = 0) -> list[dict[str, Any]]:
+    """What role postgresql provides and its verify looks at: one database per app, without passwords. A pool may hold its reserve, too."""
     return [
         {
             "name": app["name"],
             "owner": f"{app['name']}_owner",
             "app_role": f"{app['name']}_app",
             "extensions": app["database_extensions"],
-            **_connections(app),
+            **_connections(app, int(reserve)),
             "hot_queries": app["contract"]["hot_queries"],
             **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
         }
@@ -146,7 +146,7 @@ def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[dict[str, Any]]:
+def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any, reserve: int | str = 0) -> list[dict[str, Any]]:
     """The same with the passwords, for provisioning only."""
     return [
         {
@@ -154,5 +154,5 @@ def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[d
             "owner_password": app_secrets(secrets, database["name"]).get("database_owner_password") or "",
             "app_password": app_secrets(secrets, database["name"]).get("database_app_password") or "",
         }
-        for database in databases(apps)
+        for database in databases(apps, reserve)
     ]

@@ -161,7 +161,17 @@ def test_the_plan_names_poolers_and_caches_only_where_there_are_some():
     assert [entry["instance"] for entry in plan if entry["subject"] in ("pooler", "cache")] == ["shop", "shop"]
 
 
-@pytest.mark.parametrize(("pooling", "connections"), [(True, (10, 8)), (False, (10, 0))])
-def test_a_role_may_hold_what_its_app_can_need_and_two_more(pooling, connections):
-    (database,) = _app_options.databases(counted({"shop": {**APP, "workers": 4, "pooling": pooling}}))
+@pytest.mark.parametrize(
+    ("pooling", "reserve", "connections", "server"),
+    [
+        (True, 0, (10, 8), 8),
+        (True, "5", (15, 13), 13),  # the pool's ceiling is its size and the reserve; a template hands over words
+        (False, 5, (10, 0), 8),
+    ],
+)
+def test_a_role_may_hold_what_its_app_can_need_and_two_more(pooling, reserve, connections, server):
+    apps = counted({"shop": {**APP, "workers": 4, "pooling": pooling}})
+    (database,) = _app_options.databases(apps, reserve)
+    assert _app_options.databases_with_passwords(apps, SECRETS, reserve)[0]["pool_size"] == connections[1]
+    assert _app_options.server_connections(apps, reserve) == server
     assert (database["connection_limit"], database["pool_size"]) == connections

@@ -88,6 +88,12 @@ def test_pools_are_those_of_the_running_pooler():
     assert upkeep.read_pools("") == {}
 
 
+@pytest.mark.parametrize("column", ["reserve_pool", "reserve_pool_size"])
+def test_what_a_pool_may_hold_includes_its_reserve(column):
+    text = POOLS.replace("reserve_pool", column).replace("|18|0|0|", "|18|0|5|")
+    assert upkeep.read_pools(text)["shop"]["size"] == 23
+
+
 def test_the_pooler_is_asked_at_the_port_it_was_given():
     def run_command(argv, **_options):
         if argv[0] == "systemctl":
