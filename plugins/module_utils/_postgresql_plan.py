@@ -136,10 +136,16 @@ def database_questions(entry):
     )
 
 
+def search_names(entry):
+    """Schema and name of the declared text search configuration: PostgreSQL's own that is used or copied, and the one made from it."""
+    search = entry.get("text_search") or {}
+    shipped = search.get("copy") or entry["text_search_config"]
+    names = {"copied": ("pg_catalog", shipped)} if shipped else {}
+    return {**names, "made": ("public", search["config"])} if search else names
+
+
 def search_questions(entry):
     """What is known of a declared text search configuration and of the one it is made from: the dictionaries of each kind of word."""
-    search = entry.get("text_search") or {}
-    names = {"copied": ("pg_catalog", search["copy"]), "made": ("public", search["config"])} if search else {}
     return "".join(
         section(
             "search_" + which,
@@ -148,7 +154,7 @@ def search_questions(entry):
             "JOIN ts_token_type(c.cfgparser) t ON t.tokid = m.maptokentype WHERE n.nspname = {0} AND c.cfgname = {1} "
             "AND t.alias IN ('hword', 'hword_part', 'word') GROUP BY t.alias".format(quote_literal(schema), quote_literal(name)),
         )
-        for which, (schema, name) in names.items()
+        for which, (schema, name) in search_names(entry).items()
     )
 
 
@@ -340,14 +346,16 @@ def monitoring_facts(wanted, found):
 def _search_facts(entry, at, found):
     """The declared text search configuration: a copy of a language's, whose words lose their accents first where that is declared."""
     search = entry.get("text_search") or {}
+    copied = found.get("copied") or {}
+    if not copied and search_names(entry):
+        raise Refusal(
+            "found no text search configuration {0} in PostgreSQL; expected one of those that `\\dF` lists, such as english; one of your own is "
+            "made from text_search. Change {1} of {2} in postgresql_databases".format(
+                search_names(entry)["copied"][1], "text_search.copy" if search else "text_search_config", entry["name"]
+            )
+        )
     if not search:
         return []
-    copied = found.get("copied") or {}
-    if not copied:
-        raise Refusal(
-            "found no text search configuration {0} in PostgreSQL; expected one of those that `\\dF` lists, such as english. "
-            "Change text_search.copy of {1} in postgresql_databases".format(search["copy"], entry["name"])
-        )
     before = ["unaccent"] if search.get("unaccent") else []
     desired = {kind: before + list(copied.get(kind, [])) for kind in WORDS}
     actual = {kind: list(found["made"].get(kind, [])) for kind in WORDS} if found.get("made") else "absent"

@@ -193,7 +193,7 @@ def ensure(psql, entry, check_mode):
         return changes, []
     inside = psql.sections(planning.database_questions(entry), entry["name"])
     schema = (rows(inside, "schema") or [None])[0]
-    search = {which: planning.read_search(rows(inside, "search_" + which)) for which in ("copied", "made") if entry["text_search"]}
+    search = {which: planning.read_search(rows(inside, "search_" + which)) for which in planning.search_names(entry)}
     facts = planning.database_facts(
         entry,
         rows(inside, "access")[0],

@@ -130,6 +130,11 @@ def _connections(app: Mapping[str, Any], reserve: int) -> dict[str, int]:
     return {"connection_limit": held + 2, "pool_size": held if app["pooling"] else 0}
 
 
+def _text_search(declared: Any) -> dict[str, Any]:
+    """A configuration that PostgreSQL ships, or one of the project's own; nothing where the project does not search."""
+    return {"text_search" if isinstance(declared, Mapping) else "text_search_config": declared} if declared else {}
+
+
 def databases(apps: list[dict[str, Any]], reserve: int | str = 0) -> list[dict[str, Any]]:
     """What role postgresql provides and its verify looks at: one database per app, without passwords. A pool may hold its reserve, too."""
     return [
@@ -140,7 +145,7 @@ def databases(apps: list[dict[str, Any]], reserve: int | str = 0) -> list[dict[s
             "extensions": app["database_extensions"],
             **_connections(app, int(reserve)),
             "hot_queries": app["contract"]["hot_queries"],
-            **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
+            **_text_search(app["contract"]["text_search_config"]),
         }
         for app in apps
     ]

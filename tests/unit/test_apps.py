@@ -26,6 +26,12 @@ def test_defaults_are_filled_in():
         ("shop", {"settings_module": ""}, "settings_module is missing"),
         ("shop", {"threads": True}, "threads must be a int"),
         ("shop", {"contract": {"login": "/x"}}, "unknown key 'login'; known are home_path"),
+        ("shop", {"contract": {"text_search_config": "english_unaccent"}}, "'english_unaccent', which PostgreSQL does not ship; expected a language"),
+        ("shop", {"contract": {"text_search_config": ["english"]}}, "must be a name or a mapping"),
+        ("shop", {"contract": {"text_search_config": {"config": "w", "copy": "klingon"}}}, "text_search_config.copy is 'klingon'"),
+        ("shop", {"contract": {"text_search_config": {"config": "english", "copy": "english"}}}, "text_search_config.config is 'english'; a name of"),
+        ("shop", {"contract": {"text_search_config": {"copy": "english"}}}, "text_search_config.config is ''; a name of"),
+        ("shop", {"contract": {"text_search_config": {"language": "english"}}}, "text_search_config has the unknown key 'language'"),
         ("acme", {}, "taken by what the host keeps"),
         ("Shop", {}, "starts with a letter"),
         ("shop", {"pooling": 1}, "pooling must be a bool"),
@@ -70,6 +76,25 @@ def test_databases_carry_passwords_only_where_asked():
     apps = _apps.resolve_apps({"shop": APP})
     assert not any("password" in key for key in _app_options.databases(apps)[0])
     assert _app_options.databases_with_passwords(apps, SECRETS)[0]["app_password"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("declared", "handed_over"),
+    [
+        (None, {}),
+        ("", {}),
+        ("english", {"text_search_config": "english"}),
+        (
+            {"config": "english_unaccent", "copy": "english", "unaccent": True},
+            {"text_search": {"config": "english_unaccent", "copy": "english", "unaccent": True}},
+        ),
+        ({"config": "words", "copy": "simple"}, {"text_search": {"config": "words", "copy": "simple", "unaccent": False}}),
+    ],
+)
+def test_a_text_search_of_ones_own_reaches_the_role(declared, handed_over):
+    apps = _apps.resolve_apps({"shop": {**APP, "contract": {"text_search_config": declared}}})
+    for database in (_app_options.databases(apps)[0], _app_options.databases_with_passwords(apps, SECRETS)[0]):
+        assert {key: value for key, value in database.items() if key.startswith("text_search")} == handed_over
 
 
 def test_the_plan_names_every_subject_of_every_app():

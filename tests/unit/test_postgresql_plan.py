@@ -66,6 +66,7 @@ def changes_inside(access: dict[str, Any] | None = None, found: dict[str, Any] |
             schema() if found is None else found,
             rest.get("settings", SETTINGS),
             rest.get("extensions", ["plpgsql", "pg_trgm"]),
+            rest.get("search", {"copied": {"word": ["english_stem"]}}),
         )
     )
 
@@ -184,8 +185,22 @@ def test_a_declared_search_is_made_once_and_becomes_the_default():
 
 
 def test_a_language_that_postgresql_does_not_have_is_refused():
-    with pytest.raises(planning.Refusal, match="english"):
+    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change text_search.copy of shop"):
         search_changes({"copied": {}, "made": {}})
+    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change text_search_config of shop"):
+        changes_inside(search={"copied": {}})
+
+
+@pytest.mark.parametrize(
+    ("declared", "asked"),
+    [
+        ({"text_search_config": ""}, {}),
+        ({"text_search_config": "german"}, {"copied": ("pg_catalog", "german")}),
+        ({"text_search": {"config": "w", "copy": "german"}}, {"copied": ("pg_catalog", "german"), "made": ("public", "w")}),
+    ],
+)
+def test_a_configuration_is_looked_for_where_it_has_to_be(declared, asked):
+    assert planning.search_names({**ENTRY, **declared}) == asked
 
 
 def test_a_search_without_accents_needs_its_extension():
