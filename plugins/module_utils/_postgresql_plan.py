@@ -32,6 +32,9 @@ COUNTERS = ("SELECT", "USAGE")
 AS_DECLARED = "as declared"
 #: A comment on what this role made, so that another's role of the same name is told from ours.
 MARK = "managed by prodready"
+#: The settings of sessions that are the role's own, and therefore taken back where they are no longer asked for (a test holds them and the
+#: defaults of role postgresql equal). Others may be somebody else's.
+OWN_SETTINGS = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
 #: The kinds of words whose forms a text search configuration knows, and that may carry an accent.
 WORDS = ("hword", "hword_part", "word")
 
@@ -246,12 +249,14 @@ def cluster_facts(entry, roles, database, template_encoding="UTF8"):
 
 def _settings_facts(entry, found):
     """Limits of the application's sessions and the default text search configuration, kept with the database."""
-    database = quote_identifier(entry["name"])
+    database, role = quote_identifier(entry["name"]), entry["app_role"]
+    wanted = {**dict.fromkeys(OWN_SETTINGS), **entry["app_settings"]}
     facts = []
-    for name, value in sorted(entry["app_settings"].items()):
-        role = entry["app_role"]
-        sql = "ALTER ROLE {0} IN DATABASE {1} SET {2} = {3}".format(quote_identifier(role), database, quote_identifier(name), quote_literal(value))
-        facts.append(Fact("role {0}: {1}".format(role, name), found.get(role, {}).get(name), str(value), sql))
+    for name, value in sorted(wanted.items()):
+        change = "RESET {0}" if value is None else "SET {0} = {1}"
+        sql = "ALTER ROLE {0} IN DATABASE {1} ".format(quote_identifier(role), database)
+        sql += change.format(quote_identifier(name), quote_literal(value))
+        facts.append(Fact("role {0}: {1}".format(role, name), found.get(role, {}).get(name), None if value is None else str(value), sql))
     made = (entry.get("text_search") or {}).get("config")
     if made or entry["text_search_config"]:
         value = "public.{0}".format(made) if made else "pg_catalog.{0}".format(entry["text_search_config"])

@@ -81,7 +81,10 @@ options:
     type: dict
     required: true
   app_settings:
-    description: Settings of every session of the applications' roles.
+    description:
+      - Settings of every session of the applications' roles.
+      - C(statement_timeout), C(lock_timeout) and C(idle_in_transaction_session_timeout) are reset where they are not named; others that are
+        there stay, as they may be somebody else's.
     type: dict
     default: {}
   monitoring_extensions:
