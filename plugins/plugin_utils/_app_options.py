@@ -74,6 +74,16 @@ def certificates(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": app["name"], "domains": app["domains"], **app["certificate"]} for app in apps]
 
 
+def server_certificates(
+    apps: list[dict[str, Any]], server_port: int | str = SERVER_PORT, pooler_port: int | str = POOLER_PORT
+) -> list[dict[str, Any]]:
+    """The certificates by which every client knows PostgreSQL and, where an app has a pool, the pooler."""
+    ports = {"postgresql": server_port, **({"pgbouncer": pooler_port} if any(app["pooling"] for app in apps) else {})}
+    return [
+        {"name": name, "domains": ["localhost"], "provider": "own_ca", "protocol": "postgresql", "port": int(port)} for name, port in ports.items()
+    ]
+
+
 def _admin_login(app: Mapping[str, Any]) -> str:
     return app["contract"]["admin_path"].rstrip("/") + "/login/"
 

@@ -85,10 +85,11 @@ _RATE = re.compile(r"^[1-9][0-9]{0,5}r/[sm]$")
 
 
 #: The text search configurations that some supported PostgreSQL ships; whether the server at hand does, it says itself.
-_TEXT_SEARCH = frozenset(
-    """arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi hungarian indonesian irish italian
-    lithuanian nepali norwegian portuguese romanian russian serbian simple spanish swedish tamil turkish yiddish""".split()
-)
+_SHIPPED = """
+arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi hungarian indonesian irish italian lithuanian
+nepali norwegian portuguese romanian russian serbian simple spanish swedish tamil turkish yiddish
+"""
+_TEXT_SEARCH = frozenset(_SHIPPED.split())
 _TEXT_SEARCH_KEYS: dict[str, Any] = {"config": "", "copy": "", "unaccent": False}
 
 
@@ -232,6 +233,7 @@ def resolve_apps(apps: Any) -> list[dict[str, Any]]:
 _PLAN = (
     ("host", "host", None),
     ("certificate", "certificate", "app"),
+    ("certificate", "certificate", "server"),
     ("postgresql", "cluster", "main"),
     ("postgresql", "database", "app"),
     ("pgbouncer", "pooler", "pooled"),
@@ -249,6 +251,7 @@ def plan_host(host: str, apps: Any) -> list[dict[str, str]]:
     names = {
         "app": [app["name"] for app in resolved],
         "pooled": [app["name"] for app in resolved if app["pooling"]],
+        "server": ["postgresql"] + (["pgbouncer"] if any(app["pooling"] for app in resolved) else []),
         "cached": [app["name"] for app in resolved if app["cache"] == "redis"],
     }
     plan = []

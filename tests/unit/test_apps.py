@@ -103,6 +103,23 @@ def test_the_plan_names_every_subject_of_every_app():
     assert {"host": "web1", "owner": "postgresql", "subject": "cluster", "instance": "main"} in plan
 
 
+@pytest.mark.parametrize(
+    ("pooling", "ports", "expected"),
+    [
+        ((True, False), (), {"postgresql": 5432, "pgbouncer": 6432}),
+        ((True, True), ("5433", "6433"), {"postgresql": 5433, "pgbouncer": 6433}),
+        ((False, False), (), {"postgresql": 5432}),  # nobody shows a pooler's certificate
+    ],
+)
+def test_the_certificates_of_the_servers_are_verified_where_they_are_shown(pooling, ports, expected):
+    apps = {f"shop{number}": {**APP, "domains": [f"s{number}.example.org"], "pooling": one} for number, one in enumerate(pooling)}
+    certificates = _app_options.server_certificates(_apps.resolve_apps(apps), *ports)
+    assert {one["name"]: one["port"] for one in certificates} == expected
+    assert {(one["protocol"], *one["domains"]) for one in certificates} == {("postgresql", "localhost")}
+    planned = {entry["instance"] for entry in _apps.plan_host("web1", apps) if entry["owner"] == "certificate"}
+    assert planned == {*apps, *expected}
+
+
 WORKER = {"command": ["manage.py", "send"], "instances": 2, "memory_mb": 150, "connections": 3}
 
 
