@@ -38,6 +38,7 @@ class FilterModule:
             "resolve_apps": _guarded(_apps.resolve_apps),
             "app_workers": _guarded(_app_options.count_workers),
             "app_certificates": _guarded(_app_options.certificates),
+            "app_server_certificates": _guarded(_app_options.server_certificates),
             "app_sites": _guarded(_app_options.sites),
             "app_database": _guarded(_app_options.app_database),
             "app_databases": _guarded(_app_options.databases),

@@ -32,6 +32,9 @@ COUNTERS = ("SELECT", "USAGE")
 AS_DECLARED = "as declared"
 #: A comment on what this role made, so that another's role of the same name is told from ours.
 MARK = "managed by prodready"
+#: The settings of sessions that are the role's own, and therefore taken back where they are no longer asked for (a test holds them and the
+#: defaults of role postgresql equal). Others may be somebody else's.
+OWN_SETTINGS = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
 #: The kinds of words whose forms a text search configuration knows, and that may carry an accent.
 WORDS = ("hword", "hword_part", "word")
 
@@ -136,10 +139,16 @@ def database_questions(entry):
     )
 
 
+def search_names(entry):
+    """Schema and name of the declared text search configuration: PostgreSQL's own that is used or copied, and the one made from it."""
+    search = entry.get("text_search") or {}
+    shipped = search.get("copy") or entry["text_search_config"]
+    names = {"copied": ("pg_catalog", shipped)} if shipped else {}
+    return {**names, "made": ("public", search["config"])} if search else names
+
+
 def search_questions(entry):
     """What is known of a declared text search configuration and of the one it is made from: the dictionaries of each kind of word."""
-    search = entry.get("text_search") or {}
-    names = {"copied": ("pg_catalog", search["copy"]), "made": ("public", search["config"])} if search else {}
     return "".join(
         section(
             "search_" + which,
@@ -148,7 +157,7 @@ def search_questions(entry):
             "JOIN ts_token_type(c.cfgparser) t ON t.tokid = m.maptokentype WHERE n.nspname = {0} AND c.cfgname = {1} "
             "AND t.alias IN ('hword', 'hword_part', 'word') GROUP BY t.alias".format(quote_literal(schema), quote_literal(name)),
         )
-        for which, (schema, name) in names.items()
+        for which, (schema, name) in search_names(entry).items()
     )
 
 
@@ -240,12 +249,14 @@ def cluster_facts(entry, roles, database, template_encoding="UTF8"):
 
 def _settings_facts(entry, found):
     """Limits of the application's sessions and the default text search configuration, kept with the database."""
-    database = quote_identifier(entry["name"])
+    database, role = quote_identifier(entry["name"]), entry["app_role"]
+    wanted = {**dict.fromkeys(OWN_SETTINGS), **entry["app_settings"]}
     facts = []
-    for name, value in sorted(entry["app_settings"].items()):
-        role = entry["app_role"]
-        sql = "ALTER ROLE {0} IN DATABASE {1} SET {2} = {3}".format(quote_identifier(role), database, quote_identifier(name), quote_literal(value))
-        facts.append(Fact("role {0}: {1}".format(role, name), found.get(role, {}).get(name), str(value), sql))
+    for name, value in sorted(wanted.items()):
+        change = "RESET {0}" if value is None else "SET {0} = {1}"
+        sql = "ALTER ROLE {0} IN DATABASE {1} ".format(quote_identifier(role), database)
+        sql += change.format(quote_identifier(name), quote_literal(value))
+        facts.append(Fact("role {0}: {1}".format(role, name), found.get(role, {}).get(name), None if value is None else str(value), sql))
     made = (entry.get("text_search") or {}).get("config")
     if made or entry["text_search_config"]:
         value = "public.{0}".format(made) if made else "pg_catalog.{0}".format(entry["text_search_config"])
@@ -340,14 +351,16 @@ def monitoring_facts(wanted, found):
 def _search_facts(entry, at, found):
     """The declared text search configuration: a copy of a language's, whose words lose their accents first where that is declared."""
     search = entry.get("text_search") or {}
+    copied = found.get("copied") or {}
+    if not copied and search_names(entry):
+        raise Refusal(
+            "found no text search configuration {0} in PostgreSQL; expected one of those that `\\dF` lists, such as english; one of your own is "
+            "made from text_search. Change {1} of {2} in postgresql_databases".format(
+                search_names(entry)["copied"][1], "text_search.copy" if search else "text_search_config", entry["name"]
+            )
+        )
     if not search:
         return []
-    copied = found.get("copied") or {}
-    if not copied:
-        raise Refusal(
-            "found no text search configuration {0} in PostgreSQL; expected one of those that `\\dF` lists, such as english. "
-            "Change text_search.copy of {1} in postgresql_databases".format(search["copy"], entry["name"])
-        )
     before = ["unaccent"] if search.get("unaccent") else []
     desired = {kind: before + list(copied.get(kind, [])) for kind in WORDS}
     actual = {kind: list(found["made"].get(kind, [])) for kind in WORDS} if found.get("made") else "absent"

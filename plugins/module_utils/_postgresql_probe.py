@@ -294,11 +294,10 @@ def _observe_upkeep(observer, run_command, psql, sections):
         observer.observe(name, pg.row, sections, name)
     databases = (observer.observations.get("databases") or {}).get("value") or []
     observer.observe("statements", upkeep.observe_statements, psql, sections, databases)
-    observer.observe("pooler", lambda: upkeep.observe_pooler(run_command, psql.argv()))
     observer.observe("maintenance", upkeep.observe_maintenance, run_command)
 
 
-def observe_cluster(run_command, *, port, ca_file="", files=(), copies=(), provisioned=None):
+def observe_cluster(run_command, *, port, pooler_port, ca_file="", files=(), copies=(), provisioned=None):
     """All observations of one cluster; also what the databases' observations need of it."""
     observer = Observer()
     psql = Psql(run_command, port)
@@ -322,8 +321,8 @@ def observe_cluster(run_command, *, port, ca_file="", files=(), copies=(), provi
     )
     observer.observe("files", observe_files, files)
     observer.observe("copies", observe_copies, copies)
+    observer.observe("pooler", lambda: upkeep.observe_pooler(run_command, psql.argv(), pooler_port))
     if provisioned:
-        observer.observe("pooler", lambda: upkeep.observe_pooler(run_command, psql.argv()))
         observe_for_provisioning(observer, run_command, sections, provisioned)
     else:
         _observe_upkeep(observer, run_command, psql, sections)

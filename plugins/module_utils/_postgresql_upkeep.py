@@ -85,18 +85,23 @@ def cluster_script():
 
 
 def _as_logged_in(role):
-    """A transaction whose settings are those that a session of `role` has at its log-in, as the server itself works them out."""
+    """A transaction whose settings are those that a session of `role` has at its log-in, as the server itself works them out.
+
+    It begins with those of the server's files, because this session has time-outs of its own.
+    """
     return (
-        "BEGIN READ WRITE;\nDO $do$ DECLARE one text; BEGIN FOR one IN SELECT o FROM (SELECT unnest(s.setconfig) AS o, s.setrole, s.setdatabase "
+        "BEGIN READ WRITE;\nDO $do$ DECLARE one text; BEGIN FOR one IN SELECT o FROM (SELECT s.name || '=' || coalesce((SELECT f.setting FROM "
+        "pg_file_settings f WHERE f.name = s.name AND f.applied ORDER BY f.seqno DESC LIMIT 1), s.boot_val) AS o, -1 AS setrole, -1 AS setdatabase "
+        "FROM pg_settings s UNION ALL SELECT unnest(s.setconfig), (s.setrole <> 0)::int, (s.setdatabase <> 0)::int "
         "FROM pg_db_role_setting s WHERE s.setrole IN (0, quote_ident({0})::regrole) AND s.setdatabase IN (0, (SELECT oid FROM pg_database "
-        "WHERE datname = current_database()))) x WHERE split_part(o, '=', 1) IN ({1}) ORDER BY setrole <> 0, setdatabase <> 0 LOOP "
+        "WHERE datname = current_database()))) x WHERE split_part(o, '=', 1) IN ({1}) ORDER BY setrole, setdatabase LOOP "
         "PERFORM set_config(split_part(one, '=', 1), substr(one, strpos(one, '=') + 1), true); END LOOP; END $do$;"
     ).format(pg.quote_literal(role), ", ".join(pg.quote_literal(name) for name in SESSION_SETTINGS))
 
 
 def session_script(role):
     """What a session of the role gets, in milliseconds."""
-    chosen = ", ".join(pg.quote_literal(name) for name in SESSION_SETTINGS[:2])
+    chosen = ", ".join(pg.quote_literal(name) for name in SESSION_SETTINGS)
     return pg.section("overrides", _ROLE_SETTINGS) + pg.section(
         "session",
         "SELECT json_object_agg(name, setting::int) FROM pg_settings WHERE name IN ({0})".format(chosen),
@@ -215,7 +220,7 @@ def observe_slow_log(psql, name, role, threshold, pid):
 
 
 def read_pools(text):
-    """`SHOW DATABASES` of pgbouncer, as CSV with its heading, as `{database: {"size", "server"}}`."""
+    """`SHOW DATABASES` of pgbouncer, as CSV with its heading: what each pool may hold, its reserve included, and where its server is."""
     lines = [line.split("|") for line in text.splitlines() if "|" in line]
     if not lines:
         return {}
@@ -223,11 +228,13 @@ def read_pools(text):
     for line in lines[1:]:
         row = dict(zip(lines[0], line))
         if row.get("name") != "pgbouncer" and str(row.get("pool_size", "")).isdigit():
-            found[row["name"]] = {"size": int(row["pool_size"]), "database": row.get("database", ""), "port": row.get("port", "")}
+            reserve = str(row.get("reserve_pool_size") or row.get("reserve_pool") or "0")  # releases differ in the name
+            size = int(row["pool_size"]) + (int(reserve) if reserve.isdigit() else 0)
+            found[row["name"]] = {"size": size, "database": row.get("database", ""), "port": row.get("port", "")}
     return found
 
 
-def observe_pooler(run_command, psql_argv, port=6432):
+def observe_pooler(run_command, psql_argv, port):
     """Whether a pooler runs on this machine, and how large its pools are; asked over its socket, where no password is needed."""
     rc, out, _err = run_command(["systemctl", "is-active", "pgbouncer.service"])
     if out.strip() != "active":

@@ -46,6 +46,12 @@ options:
       - Port at which the server is asked.
     type: int
     default: 443
+  protocol:
+    description:
+      - How the server is asked for TLS. With V(https) it speaks TLS from the first byte, with V(postgresql) it is asked as PostgreSQL is.
+    type: str
+    choices: [https, postgresql]
+    default: https
   ca_file:
     description:
       - A further certificate authority to trust beside the system's trust store.
@@ -101,12 +107,14 @@ observed_from:
 import glob
 import json
 import os
+import socket
 import ssl
 from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prodready.django.plugins.module_utils import _acme, _http_client, _tls_memory, _x509
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError, Observer, command_output
+from ansible_collections.prodready.django.plugins.module_utils._postgresql_handshake import start_tls
 
 #: X509_V_FLAG_NO_CHECK_TIME; Python has no name for it.
 IGNORE_DATES = 0x200000
@@ -116,7 +124,23 @@ RENEWERS = ("certbot", "acme", "lego", "dehydrated", _acme.TIMER)
 CERTBOT = "/etc/letsencrypt"
 
 
-def served(domains, address, port, ca_file):
+def connect(address, port, context, domain, protocol):
+    """A connection to the server that speaks TLS."""
+    if protocol == "https":
+        return _http_client.Endpoint(address, port, context, domain).open()
+    connection = socket.create_connection((address, port), timeout=5)
+    try:
+        stream = start_tls(connection, context, domain)
+    except (OSError, ValueError):
+        connection.close()
+        raise
+    if stream is None:
+        connection.close()
+        raise OSError("the server does not offer TLS")
+    return stream
+
+
+def served(domains, address, port, ca_file, protocol="https"):
     """For each domain what the server shows for it, and whether its chain leads to this host's trust store.
 
     Names and dates are other questions: they are returned, and take no part in the answer about the chain.
@@ -130,10 +154,10 @@ def served(domains, address, port, ca_file):
     for domain in domains:
         entry = {"domain": domain, "address": f"{address}:{port}", "answered": False, "chain": False, "problem": ""}
         try:
-            with _http_client.Endpoint(address, port, shown, domain).open() as sock:
+            with connect(address, port, shown, domain, protocol) as sock:
                 certificate = _x509.read_certificate(sock.getpeercert(binary_form=True))
                 entry.update(certificate, answered=True, names_domain=_x509.name_matches(domain, certificate["names"]))
-            with _http_client.Endpoint(address, port, chain, domain).open():
+            with connect(address, port, chain, domain, protocol):
                 entry["chain"] = True
         except (OSError, ValueError) as error:
             entry["problem"] = _short(error)
@@ -276,7 +300,7 @@ def rehearsal(run_command, params, now):
 def look(params, run_command):
     observer = Observer()
     if params["ask_server"]:
-        observer.observe("served", served, params["domains"], params["address"], params["port"], params["ca_file"])
+        observer.observe("served", served, params["domains"], params["address"], params["port"], params["ca_file"], params["protocol"])
     observer.observe("file", in_file, params["certificate_file"])
     observer.observe("key", key_of, params["key_file"], params["certificate_file"])
     if not params["ask_server"]:
@@ -297,6 +321,7 @@ def main():
             "key_file": {"type": "path", "required": True, "no_log": False},
             "address": {"type": "str", "default": "127.0.0.1"},
             "port": {"type": "int", "default": 443},
+            "protocol": {"type": "str", "choices": ["https", "postgresql"], "default": "https"},
             "ca_file": {"type": "path"},
             "ask_server": {"type": "bool", "default": True},
             "rehearse": {"type": "bool", "default": False},

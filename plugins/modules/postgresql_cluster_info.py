@@ -21,6 +21,10 @@ options:
     description: Port of the cluster.
     type: int
     default: 5432
+  pooler_port:
+    description: Port of a pgBouncer on this host, whose pools are asked for over the local socket of the same number.
+    type: int
+    default: 6432
   databases:
     description: Databases to look at, each on its own.
     type: list
@@ -144,6 +148,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "port": {"type": "int", "default": 5432},
+            "pooler_port": {"type": "int", "default": 6432},
             "databases": {"type": "list", "elements": "dict", "default": [], "options": DATABASE_OPTIONS},
             "addresses": {"type": "list", "elements": "str", "default": ["127.0.0.1/32", "::1/128"]},
             "ca_file": {"type": "path", "default": ""},
@@ -157,6 +162,7 @@ def main():
     cluster, seen = observe_cluster(
         module.run_command,
         port=asked["port"],
+        pooler_port=asked["pooler_port"],
         ca_file=asked["ca_file"],
         files=asked["files"],
         copies=[(pair["source"], pair["target"]) for pair in asked["copies"]],

@@ -81,7 +81,10 @@ options:
     type: dict
     required: true
   app_settings:
-    description: Settings of every session of the applications' roles.
+    description:
+      - Settings of every session of the applications' roles.
+      - C(statement_timeout), C(lock_timeout) and C(idle_in_transaction_session_timeout) are reset where they are not named; others that are
+        there stay, as they may be somebody else's.
     type: dict
     default: {}
   monitoring_extensions:
@@ -193,7 +196,7 @@ def ensure(psql, entry, check_mode):
         return changes, []
     inside = psql.sections(planning.database_questions(entry), entry["name"])
     schema = (rows(inside, "schema") or [None])[0]
-    search = {which: planning.read_search(rows(inside, "search_" + which)) for which in ("copied", "made") if entry["text_search"]}
+    search = {which: planning.read_search(rows(inside, "search_" + which)) for which in planning.search_names(entry)}
     facts = planning.database_facts(
         entry,
         rows(inside, "access")[0],

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: Where the roles put what other roles talk to.
+#: Where PostgreSQL and the pooler are, unless postgresql_port and pgbouncer_port say otherwise.
+SERVER_PORT = 5432
 POOLER_PORT = 6432
 
 
@@ -45,14 +46,14 @@ def pools(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def server_connections(apps: list[dict[str, Any]]) -> int:
-    """How many connections all apps together can hold in PostgreSQL, through their pools or without."""
-    return sum(pool["size"] for pool in pools(apps)) + sum(needed_connections(app) for app in apps if not app["pooling"])
+def server_connections(apps: list[dict[str, Any]], reserve: int | str = 0) -> int:
+    """How many connections all apps together can hold in PostgreSQL, through their pools, each with its reserve, or without."""
+    return sum(pool["size"] + int(reserve) for pool in pools(apps)) + sum(needed_connections(app) for app in apps if not app["pooling"])
 
 
-def app_database(app: Mapping[str, Any]) -> dict[str, Any]:
+def app_database(app: Mapping[str, Any], server_port: int | str = SERVER_PORT, pooler_port: int | str = POOLER_PORT) -> dict[str, Any]:
     """How role django_app reaches the app's database: the owner directly, the app through its pool."""
-    return {"name": app["name"], "pooler_port": POOLER_PORT if app["pooling"] else 0}
+    return {"name": app["name"], "port": int(server_port), "pooler_port": int(pooler_port) if app["pooling"] else 0}
 
 
 def redis_users(apps: list[dict[str, Any]], secrets: Any = None) -> list[dict[str, Any]]:
@@ -71,6 +72,16 @@ def redis_users(apps: list[dict[str, Any]], secrets: Any = None) -> list[dict[st
 def certificates(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What role certificate keeps: one per app, as its `certificate` says."""
     return [{"name": app["name"], "domains": app["domains"], **app["certificate"]} for app in apps]
+
+
+def server_certificates(
+    apps: list[dict[str, Any]], server_port: int | str = SERVER_PORT, pooler_port: int | str = POOLER_PORT
+) -> list[dict[str, Any]]:
+    """The certificates by which every client knows PostgreSQL and, where an app has a pool, the pooler."""
+    ports = {"postgresql": server_port, **({"pgbouncer": pooler_port} if any(app["pooling"] for app in apps) else {})}
+    return [
+        {"name": name, "domains": ["localhost"], "provider": "own_ca", "protocol": "postgresql", "port": int(port)} for name, port in ports.items()
+    ]
 
 
 def _admin_login(app: Mapping[str, Any]) -> str:
@@ -121,31 +132,36 @@ def app_secrets(secrets: Any, app: str) -> dict[str, Any]:
     return dict(mine) if isinstance(mine, Mapping) else {}
 
 
-def _connections(app: Mapping[str, Any]) -> dict[str, int]:
+def _connections(app: Mapping[str, Any], reserve: int) -> dict[str, int]:
     """What the app's role may hold, two above what it can need, so that a look at it does not fail. Known once workers are counted."""
     if not app["workers"]:
         return {}
-    held = (app["pool_size"] or needed_connections(app)) if app["pooling"] else needed_connections(app)
+    held = (app["pool_size"] or needed_connections(app)) + reserve if app["pooling"] else needed_connections(app)
     return {"connection_limit": held + 2, "pool_size": held if app["pooling"] else 0}
 
 
-def databases(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What role postgresql provides and its verify looks at: one database per app, without passwords."""
+def _text_search(declared: Any) -> dict[str, Any]:
+    """A configuration that PostgreSQL ships, or one of the project's own; nothing where the project does not search."""
+    return {"text_search" if isinstance(declared, Mapping) else "text_search_config": declared} if declared else {}
+
+
+def databases(apps: list[dict[str, Any]], reserve: int | str = 0) -> list[dict[str, Any]]:
+    """What role postgresql provides and its verify looks at: one database per app, without passwords. A pool may hold its reserve, too."""
     return [
         {
             "name": app["name"],
             "owner": f"{app['name']}_owner",
             "app_role": f"{app['name']}_app",
             "extensions": app["database_extensions"],
-            **_connections(app),
+            **_connections(app, int(reserve)),
             "hot_queries": app["contract"]["hot_queries"],
-            **({"text_search_config": app["contract"]["text_search_config"]} if app["contract"]["text_search_config"] else {}),
+            **_text_search(app["contract"]["text_search_config"]),
         }
         for app in apps
     ]
 
 
-def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[dict[str, Any]]:
+def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any, reserve: int | str = 0) -> list[dict[str, Any]]:
     """The same with the passwords, for provisioning only."""
     return [
         {
@@ -153,5 +169,5 @@ def databases_with_passwords(apps: list[dict[str, Any]], secrets: Any) -> list[d
             "owner_password": app_secrets(secrets, database["name"]).get("database_owner_password") or "",
             "app_password": app_secrets(secrets, database["name"]).get("database_app_password") or "",
         }
-        for database in databases(apps)
+        for database in databases(apps, reserve)
     ]

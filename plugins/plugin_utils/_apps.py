@@ -84,6 +84,15 @@ RATE_LIMIT_DEFAULTS: dict[str, Any] = {"login": "10r/m", "login_burst": 10, "api
 _RATE = re.compile(r"^[1-9][0-9]{0,5}r/[sm]$")
 
 
+#: The text search configurations that some supported PostgreSQL ships; whether the server at hand does, it says itself.
+_SHIPPED = """
+arabic armenian basque catalan danish dutch english estonian finnish french german greek hindi hungarian indonesian irish italian lithuanian
+nepali norwegian portuguese romanian russian serbian simple spanish swedish tamil turkish yiddish
+"""
+_TEXT_SEARCH = frozenset(_SHIPPED.split())
+_TEXT_SEARCH_KEYS: dict[str, Any] = {"config": "", "copy": "", "unaccent": False}
+
+
 def _mistake(app: str, sentence: str) -> ChecklistError:
     return ChecklistError(f"prodready_apps.{app}: {sentence}")
 
@@ -132,6 +141,29 @@ def _resolve_rate_limits(name: str, limits: Mapping[str, Any]) -> dict[str, Any]
     return resolved
 
 
+def _resolve_text_search(name: str, declared: Any) -> Any:
+    """The name of a configuration that PostgreSQL ships, or what one of the project's own is made from."""
+    key = "contract.text_search_config"
+    if not declared:
+        return None
+    if isinstance(declared, str) and declared not in _TEXT_SEARCH:
+        raise _mistake(
+            name,
+            f"{key} is '{declared}', which PostgreSQL does not ship; expected a language such as english, or, to have one of your own made, "
+            f"a mapping such as {{config: {declared}, copy: english, unaccent: true}}",
+        )
+    if isinstance(declared, str):
+        return declared
+    if not isinstance(declared, Mapping):
+        raise _mistake(name, f"{key} must be a name or a mapping, found {declared!r}")
+    own = _merge(name, key, declared, _TEXT_SEARCH_KEYS)
+    if not _NAME.match(own["config"]) or own["config"] in _TEXT_SEARCH:
+        raise _mistake(name, f"{key}.config is '{own['config']}'; a name of your own in lower case letters, digits and _ is expected")
+    if own["copy"] not in _TEXT_SEARCH:
+        raise _mistake(name, f"{key}.copy is '{own['copy']}'; a configuration that PostgreSQL ships is expected, such as english")
+    return own
+
+
 def _validate_networks(name: str, key: str, networks: list[Any]) -> None:
     for network in networks:
         try:
@@ -176,6 +208,7 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
     if unknown:
         raise _mistake(name, f"contract has the unknown key '{sorted(unknown)[0]}'; known are {', '.join(CONTRACT_DEFAULTS)}")
     resolved["contract"] = {**CONTRACT_DEFAULTS, **resolved["contract"]}
+    resolved["contract"]["text_search_config"] = _resolve_text_search(name, resolved["contract"]["text_search_config"])
     resolved["processes"] = _resolve_processes(name, resolved["processes"])
     resolved["rate_limits"] = _resolve_rate_limits(name, resolved["rate_limits"])
     resolved["wsgi"] = resolved["wsgi"] or resolved["settings_module"].split(".")[0] + ".wsgi:application"
@@ -200,6 +233,7 @@ def resolve_apps(apps: Any) -> list[dict[str, Any]]:
 _PLAN = (
     ("host", "host", None),
     ("certificate", "certificate", "app"),
+    ("certificate", "certificate", "server"),
     ("postgresql", "cluster", "main"),
     ("postgresql", "database", "app"),
     ("pgbouncer", "pooler", "pooled"),
@@ -217,6 +251,7 @@ def plan_host(host: str, apps: Any) -> list[dict[str, str]]:
     names = {
         "app": [app["name"] for app in resolved],
         "pooled": [app["name"] for app in resolved if app["pooling"]],
+        "server": ["postgresql"] + (["pgbouncer"] if any(app["pooling"] for app in resolved) else []),
         "cached": [app["name"] for app in resolved if app["cache"] == "redis"],
     }
     plan = []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import PurePosixPath
 from typing import Any
 
 from ._verdict import Context, Verdict, failed, not_applicable, passed, pending, unknown
@@ -213,6 +214,46 @@ def idle_timeout(value: Mapping[str, Any], context: Context) -> Verdict:
     return passed(found, expected)
 
 
+def statements_end(value: Mapping[str, Any], context: Context) -> Verdict:
+    """A statement that never ends holds a connection of the pool, and one that waits for its lock all those behind it."""
+    limit = context.args["ms_at_most"]
+    names = {"statement_timeout": "may run", "lock_timeout": "may wait for a lock"}
+    found = {name: value[name] for name in names}
+    expected = f"{' and '.join(names)} of at most {limit // 1000} s"
+    for name, what in names.items():
+        if found[name] <= 0:
+            return failed(f"a statement of {context.param('app_role')} {what} for ever ({name} is 0)", found, expected)
+        if found[name] > limit:
+            return failed(f"a statement of {context.param('app_role')} {what} for {_minutes(found[name] / 1000)} ({name})", found, expected)
+    return passed(found, expected)
+
+
+# --- Settings -----------------------------------------------------------------------------------------------------------
+
+
+def _told_elsewhere(context: Context) -> set[str]:
+    """The files whose reload checks of their own ask for: the access rules and the certificate."""
+    server, settings = _other(context, "server") or {}, _other(context, "settings") or {}
+    certificate = (settings.get("ssl_cert_file") or {}).get("setting") or ""
+    return {server.get("hba_file", ""), str(PurePosixPath(server.get("data_directory", ""), certificate))}
+
+
+def in_effect(value: Mapping[str, Any], context: Context) -> Verdict:
+    """What the files say and what the server works with are the same."""
+    expected = "no setting waits for a restart or a reload, and no line is faulty"
+    seen = {"needs_restart": value["needs_restart"], "newer": value["newer"], "errors": value["errors"]}
+    newer = [path for path in value["newer"] if path not in _told_elsewhere(context)]
+    if value["errors"]:
+        one = value["errors"][0]
+        where = f"line {one['line']} of {one['file']}" if one["file"] else "a setting"
+        return failed(f"{where} is faulty ({one['error']}); the server keeps what it had before", seen, expected)
+    if value["needs_restart"]:
+        return failed(f"in force only after a restart: {_list(value['needs_restart'])}", seen, expected)
+    if newer:
+        return failed(f"changed after the server had read it: {_list(newer)}", seen, expected)
+    return passed({"files": len(value["files"])}, expected)
+
+
 # --- Timers -------------------------------------------------------------------------------------------------------------
 
 
@@ -271,6 +312,8 @@ JUDGEMENTS = {
         role_limit,
         headroom,
         idle_timeout,
+        statements_end,
+        in_effect,
         maintenance_scheduled,
         maintenance_last_run,
     )

@@ -26,6 +26,12 @@ def test_defaults_are_filled_in():
         ("shop", {"settings_module": ""}, "settings_module is missing"),
         ("shop", {"threads": True}, "threads must be a int"),
         ("shop", {"contract": {"login": "/x"}}, "unknown key 'login'; known are home_path"),
+        ("shop", {"contract": {"text_search_config": "english_unaccent"}}, "'english_unaccent', which PostgreSQL does not ship; expected a language"),
+        ("shop", {"contract": {"text_search_config": ["english"]}}, "must be a name or a mapping"),
+        ("shop", {"contract": {"text_search_config": {"config": "w", "copy": "klingon"}}}, "text_search_config.copy is 'klingon'"),
+        ("shop", {"contract": {"text_search_config": {"config": "english", "copy": "english"}}}, "text_search_config.config is 'english'; a name of"),
+        ("shop", {"contract": {"text_search_config": {"copy": "english"}}}, "text_search_config.config is ''; a name of"),
+        ("shop", {"contract": {"text_search_config": {"language": "english"}}}, "text_search_config has the unknown key 'language'"),
         ("acme", {}, "taken by what the host keeps"),
         ("Shop", {}, "starts with a letter"),
         ("shop", {"pooling": 1}, "pooling must be a bool"),
@@ -72,10 +78,46 @@ def test_databases_carry_passwords_only_where_asked():
     assert _app_options.databases_with_passwords(apps, SECRETS)[0]["app_password"] == "a"
 
 
+@pytest.mark.parametrize(
+    ("declared", "handed_over"),
+    [
+        (None, {}),
+        ("", {}),
+        ("english", {"text_search_config": "english"}),
+        (
+            {"config": "english_unaccent", "copy": "english", "unaccent": True},
+            {"text_search": {"config": "english_unaccent", "copy": "english", "unaccent": True}},
+        ),
+        ({"config": "words", "copy": "simple"}, {"text_search": {"config": "words", "copy": "simple", "unaccent": False}}),
+    ],
+)
+def test_a_text_search_of_ones_own_reaches_the_role(declared, handed_over):
+    apps = _apps.resolve_apps({"shop": {**APP, "contract": {"text_search_config": declared}}})
+    for database in (_app_options.databases(apps)[0], _app_options.databases_with_passwords(apps, SECRETS)[0]):
+        assert {key: value for key, value in database.items() if key.startswith("text_search")} == handed_over
+
+
 def test_the_plan_names_every_subject_of_every_app():
     plan = _apps.plan_host("web1", {"shop": APP, "blog": {**APP, "domains": ["blog.example.org"]}})
     assert {(entry["owner"], entry["instance"]) for entry in plan if entry["subject"] == "site"} == {("nginx", "shop"), ("nginx", "blog")}
     assert {"host": "web1", "owner": "postgresql", "subject": "cluster", "instance": "main"} in plan
+
+
+@pytest.mark.parametrize(
+    ("pooling", "ports", "expected"),
+    [
+        ((True, False), (), {"postgresql": 5432, "pgbouncer": 6432}),
+        ((True, True), ("5433", "6433"), {"postgresql": 5433, "pgbouncer": 6433}),
+        ((False, False), (), {"postgresql": 5432}),  # nobody shows a pooler's certificate
+    ],
+)
+def test_the_certificates_of_the_servers_are_verified_where_they_are_shown(pooling, ports, expected):
+    apps = {f"shop{number}": {**APP, "domains": [f"s{number}.example.org"], "pooling": one} for number, one in enumerate(pooling)}
+    certificates = _app_options.server_certificates(_apps.resolve_apps(apps), *ports)
+    assert {one["name"]: one["port"] for one in certificates} == expected
+    assert {(one["protocol"], *one["domains"]) for one in certificates} == {("postgresql", "localhost")}
+    planned = {entry["instance"] for entry in _apps.plan_host("web1", apps) if entry["owner"] == "certificate"}
+    assert planned == {*apps, *expected}
 
 
 WORKER = {"command": ["manage.py", "send"], "instances": 2, "memory_mb": 150, "connections": 3}
@@ -118,6 +160,20 @@ def test_an_app_without_a_pool_counts_at_the_server_and_goes_there_directly():
     assert _app_options.app_database(apps[0])["pooler_port"] == 0
 
 
+@pytest.mark.parametrize(
+    ("pooling", "ports", "expected"),
+    [
+        (True, (), (5432, 6432)),
+        (True, ("5433", "6433"), (5433, 6433)),  # a template hands over words
+        (False, (5433, 6433), (5433, 0)),
+    ],
+)
+def test_an_app_finds_server_and_pooler_where_they_were_put(pooling, ports, expected):
+    (app,) = _apps.resolve_apps({"shop": {**APP, "pooling": pooling}})
+    database = _app_options.app_database(app, *ports)
+    assert (database["port"], database["pooler_port"]) == expected
+
+
 def test_verification_needs_no_facts_to_name_the_pools():
     assert _app_options.pools(_apps.resolve_apps({"shop": APP})) == [{"name": "shop", "user": "shop_app"}]
 
@@ -147,7 +203,17 @@ def test_the_plan_names_poolers_and_caches_only_where_there_are_some():
     assert [entry["instance"] for entry in plan if entry["subject"] in ("pooler", "cache")] == ["shop", "shop"]
 
 
-@pytest.mark.parametrize(("pooling", "connections"), [(True, (10, 8)), (False, (10, 0))])
-def test_a_role_may_hold_what_its_app_can_need_and_two_more(pooling, connections):
-    (database,) = _app_options.databases(counted({"shop": {**APP, "workers": 4, "pooling": pooling}}))
+@pytest.mark.parametrize(
+    ("pooling", "reserve", "connections", "server"),
+    [
+        (True, 0, (10, 8), 8),
+        (True, "5", (15, 13), 13),  # the pool's ceiling is its size and the reserve; a template hands over words
+        (False, 5, (10, 0), 8),
+    ],
+)
+def test_a_role_may_hold_what_its_app_can_need_and_two_more(pooling, reserve, connections, server):
+    apps = counted({"shop": {**APP, "workers": 4, "pooling": pooling}})
+    (database,) = _app_options.databases(apps, reserve)
+    assert _app_options.databases_with_passwords(apps, SECRETS, reserve)[0]["pool_size"] == connections[1]
+    assert _app_options.server_connections(apps, reserve) == server
     assert (database["connection_limit"], database["pool_size"]) == connections

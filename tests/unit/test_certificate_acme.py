@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import ast
 import json
+import socket
 import sys
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _acme
+from ansible_collections.prodready.django.plugins.modules import certificate_info
 from ansible_collections.prodready.django.plugins.plugin_utils import _judge_certificate
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import Context
 
@@ -307,3 +310,24 @@ def test_the_hosts_program_needs_only_the_standard_library_and_what_is_copied_be
 
 def test_both_sides_know_the_own_authority_and_timer_by_one_name():
     assert (_judge_certificate.OWN_AUTHORITY, _judge_certificate.OWN_TIMER) == (_acme.OWN_AUTHORITY, _acme.TIMER)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer", "problem"),
+    [
+        ("postgresql", b"N", "the server does not offer TLS"),
+        ("postgresql", b"", "the server closed the connection"),
+        ("https", b"HTTP/1.1 400 Bad Request\r\n", "WRONG_VERSION_NUMBER"),
+    ],
+)
+def test_a_server_that_shows_no_certificate_is_said_and_is_no_crash(protocol, answer, problem):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with server.accept()[0] as client:  # it is not asked again
+                client.recv(65536)
+                client.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        (found,) = certificate_info.served(["localhost"], "127.0.0.1", server.getsockname()[1], None, protocol)
+    assert (found["answered"], found["problem"]) == (False, problem)

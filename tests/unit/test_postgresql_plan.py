@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql_plan as planning
 from ansible_collections.prodready.django.plugins.module_utils._postgresql import scram_verifier
 
+ROLE = Path(__file__).parents[2] / "roles" / "postgresql"
 ENTRY: dict[str, Any] = {
     "name": "shop",
     "owner": "shop_owner",
@@ -66,6 +69,7 @@ def changes_inside(access: dict[str, Any] | None = None, found: dict[str, Any] |
             schema() if found is None else found,
             rest.get("settings", SETTINGS),
             rest.get("extensions", ["plpgsql", "pg_trgm"]),
+            rest.get("search", {"copied": {"word": ["english_stem"]}}),
         )
     )
 
@@ -114,6 +118,27 @@ def test_one_drift_inside_is_exactly_one_change(arguments, key, statement):
     (fact,) = changes_inside(**arguments)
     assert fact.key == key
     assert statement in fact.sql
+
+
+@pytest.mark.parametrize(
+    ("there", "changed"),
+    [
+        ({}, []),
+        ({"lock_timeout": "10s"}, ['ALTER ROLE "shop_app" IN DATABASE "shop" RESET "lock_timeout"']),
+        ({"lock_timeout": "10s", "statement_timeout": "5s"}, ['RESET "lock_timeout"', "SET \"statement_timeout\" = '30s'"]),
+        ({"work_mem": "64MB"}, []),  # somebody else's
+    ],
+)
+def test_a_setting_of_ours_that_is_no_longer_named_is_taken_back(there, changed):
+    settings = {**SETTINGS, "shop_app": {**SETTINGS["shop_app"], **there}, "bob": {"lock_timeout": "1s"}}
+    found = changes_inside(settings=settings)
+    assert [statement in fact.sql for fact, statement in zip(found, changed)] == [True] * len(found)
+    assert len(found) == len(changed)
+
+
+def test_our_settings_are_those_of_the_roles_defaults():
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    assert sorted(defaults["postgresql_app_settings"]) == sorted(planning.OWN_SETTINGS)
 
 
 def test_what_is_absent_is_created_once():
@@ -184,8 +209,22 @@ def test_a_declared_search_is_made_once_and_becomes_the_default():
 
 
 def test_a_language_that_postgresql_does_not_have_is_refused():
-    with pytest.raises(planning.Refusal, match="english"):
+    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change text_search.copy of shop"):
         search_changes({"copied": {}, "made": {}})
+    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change text_search_config of shop"):
+        changes_inside(search={"copied": {}})
+
+
+@pytest.mark.parametrize(
+    ("declared", "asked"),
+    [
+        ({"text_search_config": ""}, {}),
+        ({"text_search_config": "german"}, {"copied": ("pg_catalog", "german")}),
+        ({"text_search": {"config": "w", "copy": "german"}}, {"copied": ("pg_catalog", "german"), "made": ("public", "w")}),
+    ],
+)
+def test_a_configuration_is_looked_for_where_it_has_to_be(declared, asked):
+    assert planning.search_names({**ENTRY, **declared}) == asked
 
 
 def test_a_search_without_accents_needs_its_extension():

@@ -88,6 +88,23 @@ def test_pools_are_those_of_the_running_pooler():
     assert upkeep.read_pools("") == {}
 
 
+@pytest.mark.parametrize("column", ["reserve_pool", "reserve_pool_size"])
+def test_what_a_pool_may_hold_includes_its_reserve(column):
+    text = POOLS.replace("reserve_pool", column).replace("|18|0|0|", "|18|0|5|")
+    assert upkeep.read_pools(text)["shop"]["size"] == 23
+
+
+def test_the_pooler_is_asked_at_the_port_it_was_given():
+    def run_command(argv, **_options):
+        if argv[0] == "systemctl":
+            return 0, "active\n", ""
+        return (0, POOLS, "") if argv[argv.index("-p") + 1] == "6433" else (2, "", "no such socket")
+
+    assert upkeep.observe_pooler(run_command, [], 6433)["pools"]["shop"]["size"] == 18
+    with pytest.raises(ObservationError):
+        upkeep.observe_pooler(run_command, [], 6432)
+
+
 def test_a_stamp_of_systemd_is_read_as_utc():
     assert upkeep.read_stamp("Tue 2026-11-24 10:11:19 UTC") == 1795515079
     assert upkeep.read_stamp("") is None
@@ -219,6 +236,56 @@ def session(ms: int = 500, idle: int = 60000, *thresholds: tuple[str, str, int])
 )
 def test_no_role_and_no_database_is_exempt_from_the_slow_log(value, expected):
     assert judge("slow_log_settings", value) == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "lock", "expected"),
+    [
+        (30000, 10000, "pass"),
+        (600000, 600000, "pass"),
+        (0, 10000, "fail"),
+        (30000, 0, "fail"),
+        (600001, 10000, "fail"),
+        (30000, 600001, "fail"),
+    ],
+)
+def test_a_statement_and_its_wait_for_a_lock_end(statement, lock, expected):
+    found = verdict("statements_end", {**session(), "statement_timeout": statement, "lock_timeout": lock})
+    assert found.status == expected
+    assert expected == "pass" or "a statement of shop_app may" in found.reason
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    return {"files": ["/etc/a.conf"], "newer": [], "errors": [], "needs_restart": [], "pending_restart": [], **changes}
+
+
+FILES = {
+    "server": {"value": {"hba_file": "/etc/pg_hba.conf", "data_directory": "/data"}},
+    "settings": {"value": {"ssl_cert_file": {"setting": "server.crt"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "reason"),
+    [
+        ({}, "pass", ""),
+        ({"needs_restart": ["max_connections"], "pending_restart": ["max_connections"]}, "fail", "after a restart: max_connections"),
+        ({"newer": ["/etc/a.conf"]}, "fail", "changed after the server had read it: /etc/a.conf"),
+        ({"newer": ["/etc/pg_hba.conf", "/data/server.crt"]}, "pass", ""),  # checks of their own say so
+        ({"newer": ["/data/server.key"]}, "fail", "/data/server.key"),
+        ({"errors": [{"file": "/etc/a.conf", "line": 3, "error": "syntax error", "name": None}]}, "fail", "line 3 of /etc/a.conf is faulty"),
+        ({"errors": [{"file": None, "line": None, "error": "invalid value", "name": "x"}]}, "fail", "faulty (invalid value)"),
+    ],
+)
+def test_what_the_files_say_is_in_force(changes, expected, reason):
+    found = verdict("in_effect", config(**changes), FILES)
+    assert found.status == expected
+    assert reason in (found.reason or "")
+
+
+@pytest.mark.parametrize("name", upkeep.SESSION_SETTINGS)
+def test_a_session_is_asked_for_every_setting_it_has_from_its_log_in(name):
+    assert upkeep.session_script("shop_app").rpartition("FROM pg_settings WHERE name IN")[2].count(f"'{name}'") == 1
 
 
 @pytest.mark.parametrize(

@@ -503,6 +503,8 @@ def version(app: App) -> Iterator[Claim]:
     yield f"the server is 15 or newer ({number})", number >= 150000
     packaged = app.say(f"dpkg-query -W -f '${{Version}}' postgresql-{number // 10000}")
     yield f"it is the one installed ({packaged})", packaged.startswith(f"{number // 10000}.{number % 10000}")
+    waiting = app.psql("SELECT string_agg(name, ',') FROM pg_settings WHERE pending_restart")
+    yield f"no setting waits for a restart ({waiting or 'none'})", waiting == ""
 
 
 @decides("postgresql_setup.encoding")
@@ -591,6 +593,19 @@ def migrations(app: App) -> Iterator[Claim]:
 
 
 # --- Service Status ---------------------------------------------------------------------------
+
+
+@decides("database_optimization.connection_limits")
+def connection_limits(app: App) -> Iterator[Claim]:
+    limit = int(app.psql(f"SELECT rolconnlimit FROM pg_roles WHERE rolname = '{app.name}_app'") or -1)
+    yield f"its role has a limit ({limit})", 0 < limit < 100
+    settings = app.psql(
+        f"SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = '{app.name}_app'::regrole AND setdatabase IN (0, "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY setdatabase <> 0"
+    )
+    found = dict(line.split("=", 1) for line in settings.splitlines())
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        yield f"{name} has an end ({found.get(name)})", found.get(name, "0") not in ("0", "-1")
 
 
 @decides("service_status.services")
