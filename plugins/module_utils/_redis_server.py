@@ -76,7 +76,7 @@ class Server:
 
     # --- what provisioning needs ---
 
-    def bring_up_to_date(self, settings, users, users_are_new, check_mode):
+    def bring_up_to_date(self, settings, users, users_are_new, check_mode, vanished=()):
         """Give the running server what differs, and say what only a restart brings. Of one that does not answer, nothing is expected."""
         unit = self.service()
         if unit["ActiveState"] != "active":
@@ -84,6 +84,7 @@ class Server:
         if not self.answers():
             return [], ["it does not answer on {0} as {1}".format(self._params["socket"], _redis_plan.ADMIN)]
         applied, restart = [], self.stale(unit)
+        restart += ["{0} is not set any more, and only a start brings back what it was without".format(name) for name in vanished]
         running = _redis.pairs(self.client().call("CONFIG", "GET", "*"))
         changes = _redis_plan.settings_to_change(settings, running)
         if settings.get("tls-port") and "tls-port" not in changes and not _redis_tls.serves(settings, running["bind"]):

@@ -147,6 +147,20 @@ def test_settings_differ_by_meaning(wanted, running, changes):
     assert _redis_plan.settings_to_change(wanted, running) == changes
 
 
+@pytest.mark.parametrize(
+    ("before", "wanted", "gone"),
+    [
+        ("", {"port": "0"}, []),
+        ("port 0\nhz 50\n", {"port": "0", "hz": "50"}, []),
+        ("port 0\nhz 50\n", {"port": "6379"}, ["hz"]),
+        ("include /etc/redis/redis.conf\nport 0\n", {"port": "0"}, []),
+        ("# hz 50\nport 0\ntls-port 6380\n", {"port": "0"}, ["tls-port"]),
+    ],
+)
+def test_a_setting_that_is_taken_out_of_the_file_is_noticed(before, wanted, gone):
+    assert _redis_plan.vanished(before, wanted) == gone
+
+
 class Running(_redis_server.Server):
     """A server that answers with these settings and knows no users."""
 
@@ -170,6 +184,14 @@ class Running(_redis_server.Server):
             return [word for pair in self.settings.items() for word in pair]
         self.said.append(words)
         return [] if words == ("ACL", "USERS") else "OK"
+
+
+def test_a_setting_that_is_taken_out_is_given_back_by_a_restart():
+    server = Running(hz="50", port="0")
+    applied, restart = server.bring_up_to_date({"port": "0"}, [], False, False, ["hz"])
+    assert applied == []
+    assert len(restart) == 1 and restart[0].startswith("hz ")
+    assert server.bring_up_to_date({"port": "0"}, [], False, False) == ([], [])
 
 
 def test_a_certificate_that_is_not_served_is_given_to_the_running_server_again(monkeypatch):
