@@ -41,17 +41,46 @@ def _database(before, **more):
 
 
 def _cache(alias, before):
-    """The cache of CACHE_URL under its own prefix; time-outs and versions stay the project's."""
+    """The cache of CACHE_URL under its own prefix; time-outs, versions, and options that still mean something stay the project's."""
     import os
 
     url = os.environ["CACHE_URL"]
     prefix = os.environ.get("CACHE_KEY_PREFIX", "app")
     whole = {key: before[key] for key in ("TIMEOUT", "VERSION") if key in before}
     whole["KEY_PREFIX"] = prefix if alias == "default" else prefix + ":" + alias
+    options = dict(before.get("OPTIONS") or {})
     if url.startswith("dbcache://"):
-        whole.update(BACKEND="django.core.cache.backends.db.DatabaseCache", LOCATION=url[len("dbcache://") :].split("?")[0])
+        # Django's own bound is 300 rows; one row more, and a third of them is dropped, sessions of people who are logged in among them.
+        kept = {"MAX_ENTRIES": 10000}
+        kept.update((key, options[key]) for key in ("MAX_ENTRIES", "CULL_FREQUENCY") if key in options)
+        whole.update(BACKEND="django.core.cache.backends.db.DatabaseCache", LOCATION=url[len("dbcache://") :].split("?")[0], OPTIONS=kept)
+        return whole
+    backend = "django.core.cache.backends.redis.RedisCache"
+    # Where the server is and who asks is CACHE_URL's to say; what belongs to TCP is an error on a socket.
+    places = (
+        "ssl",
+        "socket_keepalive",
+        "socket_type",
+        "host",
+        "port",
+        "path",
+        "db",
+        "username",
+        "password",
+        "connection_class",
+        "credential_provider",
+    )
+    kept = {key: options[key] for key in options if not key.startswith(places)} if before.get("BACKEND") == backend else {}
+    try:
+        from redis.backoff import ExponentialBackoff
+        from redis.exceptions import ConnectionError, TimeoutError
+        from redis.retry import Retry
+    except ImportError:
+        pass  # Django says so when the cache is asked
     else:
-        whole.update(BACKEND="django.core.cache.backends.redis.RedisCache", LOCATION=url)
+        # A restart of Redis takes away its socket for a moment; OSError is what a missing socket is.
+        kept.setdefault("retry", Retry(ExponentialBackoff(cap=0.5, base=0.05), 12, supported_errors=(ConnectionError, TimeoutError, OSError)))
+    whole.update(BACKEND=backend, LOCATION=url, OPTIONS=kept)
     return whole
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from ansible_collections.prodready.django.plugins.module_utils import _redis
+
 HEADER = "# Managed by prodready: changes made here are overwritten.\n"
 
 #: Who administers the server; the password lies on the host, for root alone.
@@ -113,6 +115,11 @@ def differs(user, found, permissions=None):
 def settings_to_change(wanted, running):
     """The settings whose value in the running server is another one; those it does not know are left out."""
     return {name: value for name, value in wanted.items() if name in running and _plain(running[name]) != _plain(value)}
+
+
+def vanished(before, wanted):
+    """The settings of a configuration file that are not wanted any more; a running server keeps their values."""
+    return sorted(set(_redis.parse_config(before)) - set(wanted) - {"include"})
 
 
 _UNITS = {"k": 1000, "kb": 1024, "m": 1000**2, "mb": 1024**2, "g": 1000**3, "gb": 1024**3}

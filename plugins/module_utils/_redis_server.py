@@ -8,10 +8,9 @@ import glob
 import hashlib
 import os
 import secrets
-import ssl
 import time
 
-from ansible_collections.prodready.django.plugins.module_utils import _proc, _redis, _redis_plan, _systemd
+from ansible_collections.prodready.django.plugins.module_utils import _proc, _redis, _redis_plan, _redis_tls, _systemd
 from ansible_collections.prodready.django.plugins.module_utils._environment_file import parse
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError
 
@@ -77,7 +76,7 @@ class Server:
 
     # --- what provisioning needs ---
 
-    def bring_up_to_date(self, settings, users, users_are_new, check_mode):
+    def bring_up_to_date(self, settings, users, users_are_new, check_mode, vanished=()):
         """Give the running server what differs, and say what only a restart brings. Of one that does not answer, nothing is expected."""
         unit = self.service()
         if unit["ActiveState"] != "active":
@@ -85,9 +84,10 @@ class Server:
         if not self.answers():
             return [], ["it does not answer on {0} as {1}".format(self._params["socket"], _redis_plan.ADMIN)]
         applied, restart = [], self.stale(unit)
+        restart += ["{0} is not set any more, and only a start brings back what it was without".format(name) for name in vanished]
         running = _redis.pairs(self.client().call("CONFIG", "GET", "*"))
         changes = _redis_plan.settings_to_change(settings, running)
-        if settings.get("tls-port") and "tls-port" not in changes and not serves(settings):
+        if settings.get("tls-port") and "tls-port" not in changes and not _redis_tls.serves(settings, running["bind"]):
             # the same names again: the server reads the files anew
             changes.update({name: settings[name] for name in ("tls-cert-file", "tls-key-file")})
         for name, value in changes.items():
@@ -177,11 +177,7 @@ class Server:
 
     def listeners(self, port=6379):
         """Who listens on Redis' usual port, whoever that is."""
-        sockets = {}
-        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-            if os.path.exists(table):
-                sockets.update(_proc.parse_tcp_listeners(_proc.read_text(table)))
-        asked = {inode: address for inode, address in sockets.items() if address.endswith(":{0}".format(port))}
+        asked = {inode: address for inode, address in _listening().items() if address.endswith(":{0}".format(port))}
         return [{"address": address, "process": _owner_of(inode)} for inode, address in sorted(asked.items())]
 
     def overcommit(self):
@@ -189,6 +185,12 @@ class Server:
 
     def files(self, paths):
         return {path: os.path.exists(path) for path in paths}
+
+    def tls(self, certificate_file):
+        """The encrypted port as a client meets it, and every other one the server listens on."""
+        running = _redis.pairs(self.client().call("CONFIG", "GET", "*"))
+        inodes = _proc.socket_inodes(self.service()["MainPID"])
+        return _redis_tls.look(running, [address for inode, address in _listening().items() if inode in inodes], certificate_file)
 
     # --- what an app's user may and can ---
 
@@ -231,15 +233,13 @@ def own_key(patterns):
     return patterns[0].lstrip("~").replace("*", "prodready-canary:")
 
 
-def serves(settings):
-    """Whether the certificate served is the one in the file; it is compared, so nothing else has to vouch for it."""
-    try:
-        with open(settings["tls-cert-file"], encoding="ascii") as handle:
-            first = handle.read().partition("-----END CERTIFICATE-----")
-        served = ssl.get_server_certificate((str(settings["bind"]).split()[0], int(settings["tls-port"])))
-        return ssl.PEM_cert_to_DER_cert(served) == ssl.PEM_cert_to_DER_cert(first[0] + first[1])
-    except (OSError, ValueError):
-        return False
+def _listening():
+    """Listening TCP sockets of the host: {inode: address}."""
+    sockets = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if os.path.exists(table):
+            sockets.update(_proc.parse_tcp_listeners(_proc.read_text(table)))
+    return sockets
 
 
 def _owner_of(inode):

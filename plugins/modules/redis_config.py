@@ -231,19 +231,22 @@ def own(module):
     }
     places["drop-in"] = "/etc/systemd/system/{0}.d/prodready.conf".format(params["unit"])
     stand["drop-in"], texts["drop-in"] = read(places["drop-in"]), params["drop_in"]
-    new = [name for name, text in texts.items() if stand[name] != text]
+    gone = _redis_plan.vanished(stand["redis.conf"], settings)
+    # Written first and even if it is the same: a unit newer than its process is what a run after a killed one restarts it for.
+    new = ["drop-in"] if gone or stand["drop-in"] != texts["drop-in"] else []
+    new += [name for name, text in texts.items() if name != "drop-in" and stand[name] != text]
     gid = grp.getgrnam("redis").gr_gid
     if "redis.conf" in new or "users.acl" in new:
         try_out(module, texts["redis.conf"], texts["users.acl"])
     server = _redis_server.Server(module.run_command, params)
     # The running server first, its file afterwards: a file that stands says that the server was given it.
-    applied, restart = server.bring_up_to_date(settings, users, "users.acl" in new, module.check_mode)
-    if "drop-in" in new:
+    applied, restart = server.bring_up_to_date(settings, users, "users.acl" in new, module.check_mode, gone)
+    if stand["drop-in"] != texts["drop-in"]:
         restart.append("what the unit gets beside its own differs")
     if not module.check_mode:
         for name in new:
             put(places[name], texts[name], gid, name)
-    shown = [name for name in ("drop-in", "redis.conf", "users.acl") if name in new]
+    shown = [name for name in ("drop-in", "redis.conf", "users.acl") if stand[name] != texts[name]]
     diff = [{"before": _redis_plan.masked(stand[name]), "after": _redis_plan.masked(texts[name]), "before_header": places[name]} for name in shown]
     module.exit_json(changed=bool(new or applied), applied=applied, restart=restart, diff=diff)
 

@@ -55,6 +55,10 @@ options:
         description: The file whose C(CACHE_URL) the application uses.
         type: path
         required: true
+  certificate_file:
+    description: The certificate that the encrypted port shall serve; empty compares it with none.
+    type: path
+    default: ""
   effects:
     description: What the probe may do to the server.
     type: str
@@ -87,7 +91,7 @@ observations:
       value: {ActiveState: active, UnitFileState: enabled}
       seconds: 0.02
 users:
-  description: For each user its observations V(user) and, where it is permitted, V(round_trip), in the same form.
+  description: For each user its observations V(user), V(tls) and, where it is permitted, V(round_trip), in the same form.
   returned: when O(scope=cache)
   type: dict
 observed_from:
@@ -103,12 +107,13 @@ from ansible_collections.prodready.django.plugins.module_utils._observe import O
 from ansible_collections.prodready.django.plugins.module_utils._redis_server import Server
 
 
-def look_at_user(server, user, effects):
+def look_at_user(server, user, effects, certificate_file):
     observer = Observer()
     keys = ["~" + key for key in user["keys"]]
     observer.observe("service", server.service)
     observer.observe("info", server.info)
     observer.observe("user", server.user, user["name"], keys)
+    observer.observe("tls", server.tls, certificate_file)
     if effects != "none":
         observer.observe("round_trip", server.round_trip, user["name"], keys, user["environment_file"])
     return observer.result()
@@ -132,6 +137,7 @@ def main():
                     "environment_file": {"type": "path", "required": True},
                 },
             },
+            "certificate_file": {"type": "path", "default": ""},
             "effects": {"type": "str", "choices": ["none", "canary", "disruptive"], "default": "none"},
         },
         supports_check_mode=True,
@@ -145,7 +151,8 @@ def main():
         module.exit_json(**observer.result())
     observer.observe("service", server.service)
     observer.observe("info", server.info)
-    users = {user["name"]: look_at_user(server, user, module.params["effects"]) for user in module.params["users"]}
+    asked = (module.params["effects"], module.params["certificate_file"])
+    users = {user["name"]: look_at_user(server, user, *asked) for user in module.params["users"]}
     module.exit_json(users=users, **observer.result())
 
 

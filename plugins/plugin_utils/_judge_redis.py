@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from ._verdict import Context, Verdict, failed, passed
+from ._verdict import Context, Verdict, failed, not_applicable, passed
 
 _MIB = 1024 * 1024
+#: As for the certificates of sites: time for two failed renewals.
+_LEFT = timedelta(days=21)
 
 
 def _verdict(problems: list[str], observed: Any, expected: str) -> Verdict:
@@ -77,10 +80,39 @@ def counted(value: Mapping[str, Any], context: Context) -> Verdict:
     return _verdict(problems, moved, "one hit and one miss are counted by the server that is watched")
 
 
+def encrypted_port(value: Mapping[str, Any], context: Context) -> Verdict:
+    """Declared or found: what other hosts reach is encrypted, with a certificate that is today's and will be tomorrow's."""
+    if not value["used"] and not context.params.get("tls"):
+        return not_applicable("redis_tls opens no encrypted port; the server answers on this host alone")
+    problems = [] if value["used"] else ["redis_tls is declared, and no encrypted port is open"]
+    if value["used"]:
+        problems += [f"an unencrypted port is open at {place}" for place in value["unencrypted"]]
+    for place in value["places"]:
+        at = f"{place['address']} port {value['port']}"
+        if place["plain"]:
+            problems.append(f"{at} answers without encryption")
+        if not place["answered"]:
+            problems.append(f"{at} does not answer over TLS: {place['problem']}")
+            continue
+        ends = datetime.fromisoformat(place["not_after"])
+        left = ends - context.now
+        if datetime.fromisoformat(place["not_before"]) > context.now:
+            problems.append(f"the certificate of {at} is valid only from {place['not_before']}")
+        if left < timedelta(0):
+            problems.append(f"the certificate of {at} expired on {place['not_after']}")
+        elif left < _LEFT:
+            problems.append(f"the certificate of {at} expires in {left.days} days, on {place['not_after']}; at least {_LEFT.days} are expected")
+        if value["expected_sha256"] and place["sha256"] != value["expected_sha256"]:
+            problems.append(f"{at} serves another certificate than redis_tls.certificate_file holds")
+    expected = f"TLS alone, with the certificate in the file, valid now and for at least {_LEFT.days} more days"
+    return _verdict(problems, value, expected)
+
+
 JUDGEMENTS = {
     "running": running,
     "own_keys_only": own_keys_only,
     "makes_room": makes_room,
     "stored_and_expired": stored_and_expired,
     "counted": counted,
+    "encrypted_port": encrypted_port,
 }

@@ -1,6 +1,8 @@
 """What production needs and a project's settings lack is overlaid: all of that, only that, and never a secret."""
 
 import copy
+import sys
+import types
 
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _django_overlay as overlay
@@ -259,8 +261,63 @@ def test_an_overlay_makes_the_settings_it_promises(monkeypatch):
         "KEY_PREFIX": "shop",
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "prodready_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10000},
     }
     assert space["LOGGING"]["loggers"]["django"]["handlers"] == ["prodready"]
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ({}, {"MAX_ENTRIES": 10000}),
+        ({"BACKEND": "x.LocMemCache", "OPTIONS": None}, {"MAX_ENTRIES": 10000}),
+        ({"BACKEND": "x.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 500}}, {"MAX_ENTRIES": 500}),
+        ({"BACKEND": "x.DatabaseCache", "OPTIONS": {"MAX_ENTRIES": 50000, "CULL_FREQUENCY": 2}}, {"MAX_ENTRIES": 50000, "CULL_FREQUENCY": 2}),
+        ({"BACKEND": "django_redis.cache.RedisCache", "OPTIONS": {"CLIENT_CLASS": "x.Client", "PASSWORD": "pw"}}, {"MAX_ENTRIES": 10000}),
+    ],
+)
+def test_a_database_cache_is_bounded_by_the_project_and_never_by_djangos_300(before, expected, monkeypatch):
+    monkeypatch.setenv("CACHE_URL", "dbcache://prodready_cache")
+    assert parts._cache("default", before)["OPTIONS"] == expected
+
+
+def client_of_redis(monkeypatch):
+    """As much of redis-py as the overlay asks for."""
+    modules = {name: types.ModuleType(name) for name in ("redis", "redis.backoff", "redis.exceptions", "redis.retry")}
+    modules["redis.backoff"].ExponentialBackoff = lambda **bounds: bounds
+    modules["redis.exceptions"].ConnectionError = modules["redis.exceptions"].TimeoutError = OSError
+    modules["redis.retry"].Retry = lambda backoff, times, supported_errors: ("retry", times, OSError in supported_errors)
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+DJANGOS_REDIS = "django.core.cache.backends.redis.RedisCache"
+RETRY = ("retry", 12, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ({"BACKEND": "x.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 500}}, {"retry": RETRY}),
+        ({"BACKEND": DJANGOS_REDIS, "OPTIONS": {"socket_timeout": 1}}, {"socket_timeout": 1, "retry": RETRY}),
+        ({"BACKEND": DJANGOS_REDIS, "OPTIONS": {"retry": "its own"}}, {"retry": "its own"}),
+        # none of these is known to a connection on a socket, or it is another server's
+        ({"BACKEND": DJANGOS_REDIS, "OPTIONS": {"db": 3, "password": "pw", "ssl_cert_reqs": None, "socket_keepalive": True}}, {"retry": RETRY}),
+        # another library's options are no words of Django's
+        ({"BACKEND": "django_redis.cache.RedisCache", "OPTIONS": {"CLIENT_CLASS": "x.Client"}}, {"retry": RETRY}),
+    ],
+)
+def test_a_redis_cache_lives_through_a_restart_and_keeps_what_its_backend_knows(before, expected, monkeypatch):
+    client_of_redis(monkeypatch)
+    monkeypatch.setenv("CACHE_URL", "unix://shop:pw@/run/redis/redis-server.sock?db=0")
+    assert parts._cache("default", before)["OPTIONS"] == expected
+
+
+def test_without_a_client_of_redis_the_settings_can_still_be_read(monkeypatch):
+    for name in ("redis", "redis.backoff"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setenv("CACHE_URL", "unix://shop:pw@/run/redis/redis-server.sock?db=0")
+    assert parts._cache("default", {})["OPTIONS"] == {}
 
 
 def test_logging_loses_its_files_and_keeps_the_rest():

@@ -1,9 +1,12 @@
 """Redis' protocol and files: what is sent, what is understood, and what of a running server differs."""
 
 import io
+import socket
+import threading
+import time
 
 import pytest
-from ansible_collections.prodready.django.plugins.module_utils import _redis, _redis_plan, _redis_server
+from ansible_collections.prodready.django.plugins.module_utils import _redis, _redis_plan, _redis_server, _redis_tls
 
 GETUSER = [
     "flags", ["on", "sanitize-payload"], "passwords", ["a" * 64], "commands", "-@all +get", "keys", "~shop:*", "channels", "&shop:*",
@@ -142,6 +145,106 @@ def test_a_user_differs_by_what_it_is_or_may(running, asked, expected):
 )
 def test_settings_differ_by_meaning(wanted, running, changes):
     assert _redis_plan.settings_to_change(wanted, running) == changes
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "gone"),
+    [
+        ("", {"port": "0"}, []),
+        ("port 0\nhz 50\n", {"port": "0", "hz": "50"}, []),
+        ("port 0\nhz 50\n", {"port": "6379"}, ["hz"]),
+        ("include /etc/redis/redis.conf\nport 0\n", {"port": "0"}, []),
+        ("# hz 50\nport 0\ntls-port 6380\n", {"port": "0"}, ["tls-port"]),
+    ],
+)
+def test_a_setting_that_is_taken_out_of_the_file_is_noticed(before, wanted, gone):
+    assert _redis_plan.vanished(before, wanted) == gone
+
+
+class Running(_redis_server.Server):
+    """A server that answers with these settings and knows no users."""
+
+    def __init__(self, **settings):
+        self.settings, self.said = settings, []
+
+    def service(self):
+        return {"ActiveState": "active"}
+
+    def answers(self):
+        return True
+
+    def stale(self, unit):
+        return []
+
+    def client(self):
+        return self
+
+    def call(self, *words):
+        if words[:2] == ("CONFIG", "GET"):
+            return [word for pair in self.settings.items() for word in pair]
+        self.said.append(words)
+        return [] if words == ("ACL", "USERS") else "OK"
+
+
+def test_a_setting_that_is_taken_out_is_given_back_by_a_restart():
+    server = Running(hz="50", port="0")
+    applied, restart = server.bring_up_to_date({"port": "0"}, [], False, False, ["hz"])
+    assert applied == []
+    assert len(restart) == 1 and restart[0].startswith("hz ")
+    assert server.bring_up_to_date({"port": "0"}, [], False, False) == ([], [])
+
+
+def test_a_certificate_that_is_not_served_is_given_to_the_running_server_again(monkeypatch):
+    settings = {"tls-port": "6380", "tls-cert-file": "/c", "tls-key-file": "/k"}
+    for served, applied in ((True, []), (False, ["tls-cert-file", "tls-key-file"])):
+        monkeypatch.setattr(_redis_tls, "serves", lambda *_asked, served=served: served)
+        assert Running(bind="10.0.0.5", **settings).bring_up_to_date(settings, [], False, False) == (applied, [])
+
+
+@pytest.mark.parametrize(
+    ("bind", "expected"),
+    [
+        ("10.0.0.5 fd00::5", ["10.0.0.5", "fd00::5"]),
+        ("127.0.0.1 -::1", ["127.0.0.1", "::1"]),
+        ("* -::*", ["127.0.0.1", "::1"]),
+        ("", []),
+    ],
+)
+def test_a_server_is_asked_where_it_listens(bind, expected):
+    assert _redis_tls.addresses(bind) == expected
+
+
+def test_a_port_that_says_nothing_holds_nobody_up(monkeypatch):
+    monkeypatch.setattr(_redis_tls, "_PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        started = time.monotonic()
+        assert not _redis_tls.serves({"tls-port": port, "tls-cert-file": "/nowhere"}, "127.0.0.1")
+        assert not _redis_tls.answers_plain("127.0.0.1", port)
+        place = _redis_tls.look({"tls-port": str(port), "bind": "127.0.0.1"}, [])["places"][0]
+        assert (place["answered"], bool(place["problem"])) == (False, True)
+        assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(("said", "plain"), [(b"-NOAUTH Authentication required.\r\n", True), (b"+PONG\r\n", True), (b"\x15\x03\x03", False)])
+def test_a_refusal_in_plain_text_is_an_answer_without_encryption(said, plain):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            client = server.accept()[0]
+            client.recv(100)
+            client.sendall(said)
+            client.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert _redis_tls.answers_plain("127.0.0.1", server.getsockname()[1]) is plain
+        thread.join()
+
+
+def test_without_an_encrypted_port_the_others_are_seen():
+    found = _redis_tls.look({"tls-port": "0", "bind": "127.0.0.1"}, ["127.0.0.1:6379"])
+    assert (found["used"], found["unencrypted"], found["places"]) == (False, ["127.0.0.1:6379"], [])
 
 
 def test_a_diff_shows_enough_of_a_digest_to_tell_two_apart():

@@ -10,6 +10,17 @@ UNIT = {"Id": "redis-server.service", "ActiveState": "active", "UnitFileState": 
 USER = {"enabled": True, "refused": [], "foreign_keys": [], "permitted": [], "flushes": True, "default_user": "off"}
 INFO = {"maxmemory": 512 * 2**20, "maxmemory_policy": "allkeys-lru", "memory_total_bytes": 4 * 2**30}
 TRIP = {"stored": "OK", "read_back": True, "miss_is_empty": True, "expired": True, "counted": {"hits": 1, "misses": 1}}
+PLACE = {
+    "address": "10.0.0.5", "answered": True, "problem": "", "plain": False, "sha256": "ab",
+    "not_before": "2026-11-01T00:00:00+00:00", "not_after": "2027-11-01T00:00:00+00:00",
+}  # fmt: skip
+TLS = {"used": True, "port": 6380, "unencrypted": [], "expected_sha256": "ab", "places": [PLACE]}
+NO_TLS = {"used": False, "port": 0, "unencrypted": [], "expected_sha256": "", "places": []}
+
+
+def place(**changes):
+    return {**TLS, "places": [PLACE, {**PLACE, **changes}]}
+
 
 CASES = [
     ("running", UNIT, {}, "pass"),
@@ -38,6 +49,20 @@ CASES = [
     ("counted", TRIP, {}, "pass"),
     ("counted", {**TRIP, "counted": {"hits": 0, "misses": 1}}, {}, "fail"),
     ("counted", {**TRIP, "counted": {"hits": 7, "misses": 0}}, {}, "fail"),
+    ("encrypted_port", TLS, {"tls": True}, "pass"),
+    ("encrypted_port", TLS, {}, "pass"),
+    ("encrypted_port", {**TLS, "expected_sha256": ""}, {"tls": True}, "pass"),
+    ("encrypted_port", place(not_after="2026-12-14T00:00:01+00:00"), {"tls": True}, "pass"),
+    ("encrypted_port", NO_TLS, {"tls": False}, "not_applicable"),
+    ("encrypted_port", {**NO_TLS, "unencrypted": ["127.0.0.1:6379"]}, {"tls": False}, "not_applicable"),
+    ("encrypted_port", NO_TLS, {"tls": True}, "fail"),
+    ("encrypted_port", {**TLS, "unencrypted": ["10.0.0.5:6379"]}, {"tls": True}, "fail"),
+    ("encrypted_port", place(plain=True), {"tls": True}, "fail"),
+    ("encrypted_port", place(answered=False, problem="timed out"), {"tls": True}, "fail"),
+    ("encrypted_port", place(not_after="2026-12-13T23:59:59+00:00"), {"tls": True}, "fail"),
+    ("encrypted_port", place(not_after="2026-11-22T00:00:00+00:00"), {"tls": True}, "fail"),
+    ("encrypted_port", place(not_before="2026-11-24T00:00:00+00:00"), {"tls": True}, "fail"),
+    ("encrypted_port", place(sha256="cd"), {"tls": True}, "fail"),
 ]
 
 
