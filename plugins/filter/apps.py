@@ -37,6 +37,7 @@ class FilterModule:
         return {
             "resolve_apps": _guarded(_apps.resolve_apps),
             "app_workers": _guarded(_app_options.count_workers),
+            "app_memory_problem": _guarded(_app_options.memory_problem),
             "app_certificates": _guarded(_app_options.certificates),
             "app_server_certificates": _guarded(_app_options.server_certificates),
             "app_sites": _guarded(_app_options.sites),

@@ -18,7 +18,6 @@ from ansible_collections.prodready.django.plugins.module_utils._http_client impo
 from ansible_collections.prodready.django.plugins.module_utils._nginx_site import FAILURES, Site, _wanted, reason
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 
-MOST_TRIES = 300
 MOST_STREAMS = 120  # nginx takes 128 at once
 CLAIMS = ("x-forwarded-for", "x-real-ip", "forwarded", "true-client-ip", "cf-connecting-ip")
 
@@ -64,6 +63,14 @@ def question_of(limit, nonce):
     return "GET", "{0}prodready-{1}".format(limit["paths"][0], nonce)
 
 
+def next_round(sent, burst, rate, seconds):
+    """How many more requests to make at once: until twenty more than the limit may have let through by now, 0 where that is done."""
+    number, _sep, unit = rate.partition("r/")
+    let_through = burst + int(int(number) / (60 if unit == "m" else 1) * seconds)
+    most = max(300, 2 * burst + MOST_STREAMS)
+    return max(0, min(MOST_STREAMS, min(most, max(2 * burst, let_through) + 20) - sent))
+
+
 class PublicSite(Site):
     """The further questions, which are asked from other addresses."""
 
@@ -89,29 +96,42 @@ class PublicSite(Site):
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _burst(self, source, method, path, tries):
-        """Ask until 429: all at once over HTTP/2, or one after the other where there is none.
+    def _burst(self, source, method, path, limit):
+        """Ask until 429, in as many rounds as it takes.
 
         The statuses, those of further requests that claim to come from elsewhere, and the seconds it took.
         """
+        statuses: list = []
+        spoofed: list = []
+        burst, started, seconds = int(limit.get("burst") or 0), time.monotonic(), 0.0
+        while 429 not in statuses:
+            tries = next_round(len(statuses), burst, limit["rate"], seconds)
+            if not tries:
+                break
+            found, spoofed = self._round(source, method, path, tries)
+            seconds = round(time.monotonic() - started, 3)
+            statuses += found
+            if not found or found[-1] == 503:
+                break
+        return statuses, spoofed, seconds
+
+    def _round(self, source, method, path, tries):
+        """All at once over HTTP/2, or one after the other where there is none."""
         context = tls_context(ca_file=self._p["ca_file"], verify=self._trusted, alpn=("h2", "http/1.1"))
         endpoint = Endpoint(self._address, self._p["https_port"], context, self._canonical, source=source, timeout=15.0)
         agent = [("user-agent", "prodready-probe/{0}".format(self._nonce))]
-        started = time.monotonic()
         with endpoint.open() as sock:
             if sock.selected_alpn_protocol() == "h2":
-                plain = min(tries, MOST_STREAMS)
-                found = _http2.burst(sock, method, self._canonical, path, [agent] * plain + [agent + made_up(number) for number in range(5)])
-                seconds = round(time.monotonic() - started, 3)
-                return [status for status in found[:plain] if status is not None], found[plain:], seconds
-        statuses, seconds = self._one_by_one(source, method, path, tries)
-        return statuses, [self._ask(source, method, path, made_up(number)).status for number in range(5 if 429 in statuses else 0)], seconds
+                found = _http2.burst(sock, method, self._canonical, path, [agent] * tries + [agent + made_up(number) for number in range(5)])
+                return [status for status in found[:tries] if status is not None], found[tries:]
+        statuses = self._one_by_one(source, method, path, tries)
+        return statuses, [self._ask(source, method, path, made_up(number)).status for number in range(5 if 429 in statuses else 0)]
 
     def _one_by_one(self, source, method, path, tries):
         length = [("Content-Length", "0")] if method not in ("GET", "HEAD") else []
         request = request_bytes(method, path, self._canonical, [("User-Agent", "prodready-probe/{0}".format(self._nonce))] + length, close=False)
         statuses: list = []
-        started, sock, fresh = time.monotonic(), None, False
+        sock, fresh = None, False
         try:
             while len(statuses) < tries:
                 if sock is None:
@@ -135,16 +155,15 @@ class PublicSite(Site):
         finally:
             if sock is not None:
                 sock.close()
-        return statuses, round(time.monotonic() - started, 3)
+        return statuses
 
     def limits(self):
         """Each declared limit really reached, from a made-up address; then the same with other addresses made up, and from another one."""
         found = []
         for limit in self._p["rate_limits"]:
             method, path = question_of(limit, self._nonce[:8])
-            tries = min(MOST_TRIES, 2 * int(limit.get("burst") or 0) + 20)
             source = self._stranger(())
-            statuses, spoofed, seconds = self._burst(source, method, path, tries)
+            statuses, spoofed, seconds = self._burst(source, method, path, limit)
             entry = {
                 "name": limit["name"],
                 "rate": limit["rate"],

@@ -25,7 +25,7 @@ from ansible_collections.prodready.django.plugins.module_utils._http_client impo
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 
 HEADERS = ("strict-transport-security", "x-content-type-options", "x-frame-options", "referrer-policy", "server", "x-powered-by")
-HASHED = re.compile(r"[.-][0-9a-f]{8,}\.[a-z0-9]+$")
+HASHED = re.compile(r"[.-](?=[0-9]*[a-f])[0-9a-f]{8,}\.[A-Za-z0-9]+$")  # digits alone may be a date
 COMBINED = re.compile(r'(\S+) - \S+ \[[^]]+\] "[^"]*" (\d{3}) \d+ "[^"]*" "[^"]*"\s*$')
 TYPES = {
     ".css": "style sheet",
@@ -68,6 +68,11 @@ def own_addresses(inet6):
     if any(line.startswith("0" * 31 + "1 ") for line in inet6.splitlines()):
         found.append({"address": "::1", "family": "v6", "loopback": True})
     return found
+
+
+def shows_nothing(status, home):
+    """Whether an answer that is no page is one of a site without pages: an API's, or at home a refusal. Errors and redirects are neither."""
+    return status == 200 or (home and status in (204, 401, 403, 404, 405, 406))
 
 
 class Site:
@@ -242,24 +247,21 @@ class Site:
         """Files the declared pages link to, each fetched once."""
         if self._assets is not None:
             return self._assets
-        links, problems = list(self._p["asset_paths"]), []
+        links, problems = list(self._p["asset_paths"]), {}
         for page in self._p["pages"]:
             try:
                 answer = self.get(page)
             except FAILURES as error:
-                problems.append("{0}: {1}".format(page, reason(error)))
+                problems[page] = reason(error)
                 continue
             if answer.status == 200 and "html" in answer.first("content-type"):
                 links += [link for link in asset_links(answer.body.decode("utf-8", "replace"), page, self._domains) if link not in links]
-            else:
-                problems.append("{0}: {1}".format(page, answer.status))
+            elif not shows_nothing(answer.status, page == self._p["home_path"]):
+                problems[page] = answer.status
+        if not links and problems:
+            said = "; ".join("{0}: {1}".format(page, problem) for page, problem in problems.items())
+            raise ObservationError("no style sheet, script or image is linked from {0} ({1})".format(", ".join(self._p["pages"]), said))
         self._assets = [self._fetch(link) for link in links[:40]]
-        if not self._assets:
-            raise ObservationError(
-                "no style sheet, script or image is linked from {0}{1}".format(
-                    ", ".join(self._p["pages"]), " ({0})".format("; ".join(problems)) if problems else ""
-                )
-            )
         return self._assets
 
     def _fetch(self, link):
@@ -282,11 +284,15 @@ class Site:
         return entry
 
     def assets(self):
-        """Every file that the declared pages link to."""
+        """Every file that the declared pages link to; none where they are no HTML, or HTML that links none."""
         return self._collect()
 
     def _static_file(self):
-        good = [entry for entry in self._collect() if entry["status"] == 200 and entry["static"]]
+        """The file that stands for all static ones; None where no file at all is linked, or uploaded ones alone are."""
+        linked = [entry for entry in self._collect() if not entry["path"].startswith(self._p["media_url"] or "//")]
+        if not linked:
+            return None
+        good = [entry for entry in linked if entry["status"] == 200 and entry["static"]]
         if not good:
             raise ObservationError("no file below {0} that the pages link to is answered with 200".format(self._p["static_url"]))
         return next((entry for entry in good if entry["hashed"]), good[0])
@@ -294,6 +300,8 @@ class Site:
     def static(self):
         """One static file: its caching, its revalidation, and whether the application was asked."""
         entry, token = self._static_file(), uuid.uuid4().hex
+        if entry is None:
+            return {"path": "", "reason": self._nothing_linked("static file")}
         answer = self.get(entry["path"])
         etag = answer.first("etag")
         again = self.get(entry["path"], [("If-None-Match", etag)]) if etag else None
@@ -310,15 +318,20 @@ class Site:
             "log": self._log_line(token),
         }
 
+    def _nothing_linked(self, kind):
+        return "no {0} is linked from {1}".format(kind, ", ".join(self._p["pages"]))
+
     def gzip(self):
-        """The first text file above 1 kB with and without gzip, and an image."""
+        """The first text file above 1 kB with and without gzip, and an image; an empty path where no such text file is linked."""
         files = [entry for entry in self._collect() if entry["status"] == 200]
-        text = [entry for entry in files if entry["kind"] in ("style sheet", "script") and entry["size"] > 1024]
-        if not text:
-            raise ObservationError("no style sheet or script above 1 kB is linked from {0}".format(", ".join(self._p["pages"])))
-        text.sort(key=lambda entry: entry["kind"] != "style sheet")
+        text = [entry for entry in self._collect() if entry["kind"] in ("style sheet", "script")]
+        large = [entry for entry in text if entry["status"] == 200 and entry["size"] > 1024]
+        if not large and any(entry["status"] != 200 for entry in text):
+            raise ObservationError(self._nothing_linked("style sheet or script above 1 kB that loads"))
+        large.sort(key=lambda entry: entry["kind"] != "style sheet")
         image = next((entry for entry in files if entry["kind"] == "image"), None)
-        return {"text": self._encodings(text[0]["path"]), "image": self._encodings(image["path"]) if image else None}
+        none = {"path": "", "reason": self._nothing_linked("style sheet or script above 1 kB")}
+        return {"text": self._encodings(large[0]["path"]) if large else none, "image": self._encodings(image["path"]) if image else None}
 
     def _encodings(self, path):
         plain = self.get(path, [("Accept-Encoding", "identity")])
@@ -382,7 +395,7 @@ class Site:
         kinds += [("redirect of the application", "GET", path, ()) for path in self._p["redirect_paths"][:1]]
         kinds += [("media", "GET", path, ()) for path in self._p["media_paths"][:1]]
         with contextlib.suppress(ObservationError):
-            kinds.append(("static", "GET", self._static_file()["path"], ()))
+            kinds += [("static", "GET", entry["path"], ()) for entry in [self._static_file()] if entry]
         found = []
         for kind, method, path, headers in kinds:
             if not path.startswith("/") or "://" in path:

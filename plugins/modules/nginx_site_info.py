@@ -84,7 +84,8 @@ options:
     default: [/var/log/nginx/*access*.log]
   rate_limits:
     description:
-      - Limits that the site is said to have. Each is really reached, from a made-up loopback address, with at most 300 requests.
+      - Limits that the site is said to have. Each is really reached, from a made-up loopback address, with at most 300 requests, or
+        twice the burst and 120 where that is more.
       - Each has C(name), C(paths), C(methods), C(rate) and C(burst).
     type: list
     elements: dict

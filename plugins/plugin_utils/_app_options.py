@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +18,41 @@ def count_workers(apps: list[dict[str, Any]], facts: Mapping[str, Any]) -> list[
 
     What is fixed (`workers` of an app, extra processes) is taken from that half first; the other apps share the rest. Two workers are the least.
     """
-    cores, half = int(facts["processor_nproc"]), int(facts["memtotal_mb"]) // 2
+    cores, half = int(facts["processor_nproc"]), _half(facts)
     fixed = sum(app["workers"] * app["worker_memory_mb"] + _process_memory(app) for app in apps)
     open_ones = [app for app in apps if not app["workers"]]
     share = max(0, half - fixed) // max(1, len(open_ones))
-    return [{**app, "workers": app["workers"] or max(2, min(2 * cores + 1, share // max(1, app["worker_memory_mb"])))} for app in apps]
+    counted = [{**app, "workers": app["workers"] or max(2, min(2 * cores + 1, share // max(1, app["worker_memory_mb"])))} for app in apps]
+    return [{**app, "threads": app["threads"] or _threads(cores, app["workers"])} for app in counted]
+
+
+def _half(facts: Mapping[str, Any]) -> int:
+    return int(facts["memtotal_mb"]) // 2
+
+
+def _threads(cores: int, workers: int) -> int:
+    """As role gunicorn works them out: two, and up to eight where there are fewer workers than the cores allow."""
+    return min(8, max(2, math.ceil(2 * (2 * cores + 1) / workers)))
+
+
+def memory_problem(apps: list[dict[str, Any]], facts: Mapping[str, Any], budget_mb: Any = 0) -> str:
+    """Why the apps together need more memory than they may plan with, and what to change; nothing where they fit. Workers are counted."""
+    half, budget = _half(facts), int(budget_mb or 0)
+    needs = {app["name"]: (app["workers"] * app["worker_memory_mb"], _process_memory(app)) for app in apps}
+    needed = sum(workers + processes for workers, processes in needs.values())
+    if needed <= max(half, budget):
+        return ""
+    parts = [
+        f"{app['name']} {sum(needs[app['name']])} MB ({app['workers']} workers of {app['worker_memory_mb']} MB"
+        + (f", {needs[app['name']][1]} MB of extra processes)" if needs[app["name"]][1] else ")")
+        for app in apps
+    ]
+    return (
+        f"found {needed} MB for the apps of this host together: {', '.join(parts)}; expected at most {max(half, budget)} MB "
+        f"({'gunicorn_memory_budget_mb' if budget > half else 'half of the host, the rest is for PostgreSQL, the cache and the system'}). "
+        "Give the host more memory, move an app to another host, lower workers, worker_memory_mb or memory_mb of processes in prodready_apps, "
+        "or raise gunicorn_memory_budget_mb."
+    )
 
 
 def _process_memory(app: Mapping[str, Any]) -> int:
@@ -85,21 +116,30 @@ def server_certificates(
 
 
 def _admin_login(app: Mapping[str, Any]) -> str:
-    return app["contract"]["admin_path"].rstrip("/") + "/login/"
+    """Where one logs in to the admin; nothing where there is none."""
+    path = app["contract"]["admin_path"]
+    return path.rstrip("/") + "/login/" if path else ""
 
 
 def _rate_limits(app: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Log-ins by form and by token are limited where they are sent, the API as a whole."""
     limits, contract = app["rate_limits"], app["contract"]
     logins = [path for path in (contract["login_path"], _admin_login(app), contract["jwt_obtain_path"]) if path]
-    found = [{"name": "login", "paths": logins, "methods": ["POST"], "rate": limits["login"], "burst": limits["login_burst"]}]
+    found = []
+    if logins:
+        found.append({"name": "login", "paths": logins, "methods": ["POST"], "rate": limits["login"], "burst": limits["login_burst"]})
     if contract["api_path"]:
         found.append({"name": "api", "paths": [contract["api_path"]], "methods": [], "rate": limits["api"], "burst": limits["api_burst"]})
     return [limit for limit in found if limit["rate"]]
 
 
-def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What role nginx serves: one site per app."""
+def _site_timeouts(timeout: int) -> dict[str, int]:
+    """nginx waits until gunicorn has ended what takes too long and half a minute more; left to the role's defaults where it is not known."""
+    return {"upstream_timeout": timeout, "proxy_read_timeout": max(60, timeout + 30)} if timeout else {}
+
+
+def sites(apps: list[dict[str, Any]], timeout: Any = 0) -> list[dict[str, Any]]:
+    """What role nginx serves: one site per app. `timeout` is gunicorn's."""
     return [
         {
             "name": app["name"],
@@ -111,7 +151,8 @@ def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "media_root": f"/srv/{app['name']}/media",
             "media_url": app["media_url"],
             "client_max_body_size": f"{app['client_max_body_size_mb']}m",
-            "hsts_max_age": app["hsts_max_age"],
+            **_site_timeouts(int(timeout or 0)),
+            **{key: app[key] for key in ("hsts_max_age", "hsts_include_subdomains", "hsts_preload")},
             "canonical_host": app["canonical_host"],
             "rate_limits": _rate_limits(app),
             "admin_path": app["contract"]["admin_path"] or "",
@@ -119,8 +160,8 @@ def sites(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "maintenance_allow": app["maintenance_allow"],
             "maintenance_open_paths": [path for path in (app["contract"]["liveness_path"], app["contract"]["readiness_path"]) if path],
             "home_path": app["contract"]["home_path"],
-            "redirect_paths": [app["contract"]["admin_path"]],
-            "pages": [app["contract"]["home_path"], app["contract"]["login_path"] or _admin_login(app)],
+            "redirect_paths": [path for path in (app["contract"]["admin_path"],) if path],
+            "pages": [path for path in (app["contract"]["home_path"], app["contract"]["login_path"] or _admin_login(app)) if path],
         }
         for app in apps
     ]

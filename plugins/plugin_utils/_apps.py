@@ -45,6 +45,8 @@ _APP_KEYS: dict[str, tuple[type, Any]] = {
     "commands": (list, []),
     "certificate": (dict, {"provider": "own_ca"}),
     "hsts_max_age": (int, 63072000),
+    "hsts_include_subdomains": (bool, False),
+    "hsts_preload": (bool, False),
     "client_max_body_size_mb": (int, 10),
     "static_url": (str, "/static/"),
     "media_url": (str, "/media/"),
@@ -82,6 +84,22 @@ PROCESS_DEFAULTS: dict[str, Any] = {
 #: Requests of one address: log-ins (OWASP ASVS 2.2.1 asks for a limit against guessing), and calls of the API.
 RATE_LIMIT_DEFAULTS: dict[str, Any] = {"login": "10r/m", "login_burst": 10, "api": "20r/s", "api_burst": 40}
 _RATE = re.compile(r"^[1-9][0-9]{0,5}r/[sm]$")
+#: The largest burst that a verification can go through and see the limit behind it.
+MOST_BURST = 500
+
+#: The least of each number, and what else it may be.
+_LEAST: dict[str, tuple[int, str]] = {
+    "workers": (0, "; 0 works it out from cores and memory"),
+    "threads": (0, "; 0 works it out from cores and workers"),
+    "pool_size": (0, "; 0 is as many connections as the app can need"),
+    "worker_memory_mb": (1, ""),
+    "hsts_max_age": (0, ""),
+    "client_max_body_size_mb": (1, ""),
+}
+_LEAST_OF_PROCESS = {"instances": 1, "memory_mb": 1, "connections": 0, "stop_seconds": 1}
+
+#: What browsers ask of a site before they put it on their list for good (hstspreload.org).
+PRELOAD_MAX_AGE = 31536000
 
 
 #: The text search configurations that some supported PostgreSQL ships; whether the server at hand does, it says itself.
@@ -128,6 +146,9 @@ def _resolve_processes(name: str, processes: Mapping[str, Any]) -> dict[str, dic
         resolved[str(process)] = _merge(name, f"processes.{process}", options, PROCESS_DEFAULTS)
         if not resolved[str(process)]["command"]:
             raise _mistake(name, f"processes.{process}.command is missing; the words to start the process are expected")
+        for key, least in _LEAST_OF_PROCESS.items():
+            if resolved[str(process)][key] < least:
+                raise _mistake(name, f"processes.{process}.{key} is {resolved[str(process)][key]}; at least {least} is expected")
     return resolved
 
 
@@ -137,6 +158,12 @@ def _resolve_rate_limits(name: str, limits: Mapping[str, Any]) -> dict[str, Any]
         if resolved[key] and not _RATE.match(resolved[key]):
             raise _mistake(
                 name, f"rate_limits.{key} is '{resolved[key]}'; requests per second or minute such as 20r/s or 10r/m are expected, or '' for none"
+            )
+        if not 0 <= resolved[f"{key}_burst"] <= MOST_BURST:
+            raise _mistake(
+                name,
+                f"rate_limits.{key}_burst is {resolved[f'{key}_burst']}; 0 to {MOST_BURST} requests are expected, "
+                "as many as a verification can make at once to see the limit behind them",
             )
     return resolved
 
@@ -174,6 +201,22 @@ def _validate_networks(name: str, key: str, networks: list[Any]) -> None:
             ) from error
 
 
+def _validate_numbers(name: str, app: Mapping[str, Any]) -> None:
+    for key, (least, rest) in _LEAST.items():
+        if app[key] < least:
+            raise _mistake(name, f"{key} is {app[key]}; at least {least} is expected{rest}")
+
+
+def _validate_hsts(name: str, app: Mapping[str, Any]) -> None:
+    """A site comes off the browsers' list within months, so what they ask for is asked for here."""
+    if app["hsts_preload"] and not (app["hsts_include_subdomains"] and app["hsts_max_age"] >= PRELOAD_MAX_AGE):
+        raise _mistake(
+            name,
+            f"hsts_preload is set with hsts_include_subdomains {str(app['hsts_include_subdomains']).lower()} and hsts_max_age "
+            f"{app['hsts_max_age']}; browsers preload a site with true and at least {PRELOAD_MAX_AGE}. Change them, or leave hsts_preload out",
+        )
+
+
 def resolve_app(name: str, app: Any) -> dict[str, Any]:
     """One app with its defaults filled in, or a sentence that says what is wrong and where."""
     if not _NAME.match(name):
@@ -204,11 +247,20 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
         _validate_networks(name, key, resolved[key])
     if resolved["wsgi"] and resolved["asgi"]:
         raise _mistake(name, "wsgi and asgi are both set; one of them serves the project. Remove the other")
+    if resolved["asgi"] and not resolved["pooling"]:
+        raise _mistake(
+            name,
+            "asgi is set and pooling is false; an ASGI worker takes any number of requests at once, each with a connection of its own, and "
+            "nothing but a pool keeps them below the limit of the app's database role. Set pooling to true, or serve the app by wsgi",
+        )
+    _validate_numbers(name, resolved)
+    _validate_hsts(name, resolved)
     unknown = set(resolved["contract"]) - set(CONTRACT_DEFAULTS)
     if unknown:
         raise _mistake(name, f"contract has the unknown key '{sorted(unknown)[0]}'; known are {', '.join(CONTRACT_DEFAULTS)}")
     resolved["contract"] = {**CONTRACT_DEFAULTS, **resolved["contract"]}
     resolved["contract"]["text_search_config"] = _resolve_text_search(name, resolved["contract"]["text_search_config"])
+    resolved["contract"]["admin_path"] = resolved["contract"]["admin_path"] or ""  # null and '': the project has no admin
     resolved["processes"] = _resolve_processes(name, resolved["processes"])
     resolved["rate_limits"] = _resolve_rate_limits(name, resolved["rate_limits"])
     resolved["wsgi"] = resolved["wsgi"] or resolved["settings_module"].split(".")[0] + ".wsgi:application"

@@ -35,6 +35,7 @@ def worker_count(value: Mapping[str, Any], context: Context) -> Verdict:
 
 
 def recycling_and_timeout(value: Mapping[str, Any], context: Context) -> Verdict:
+    """A worker with threads gives signs of life whatever its requests do: there only a watch over the requests ends a stuck one."""
     names = ("max_requests", "max_requests_jitter", "timeout")
     observed = {name: value["settings"][name] for name in names}
     if None in observed.values():
@@ -49,7 +50,11 @@ def recycling_and_timeout(value: Mapping[str, Any], context: Context) -> Verdict
         problems.append("all workers are replaced at the same time")
     if not 0 < observed["timeout"] <= most:
         problems.append("a stuck worker is never ended" if not observed["timeout"] else f"a stuck worker is ended after {observed['timeout']} s")
-    return _verdict(problems, observed, f"max_requests at least {least}, with jitter, and a timeout from 1 to {most} s")
+    if value["settings"].get("worker_class") == "gthread":
+        observed["request_timeout"] = value["settings"].get("request_timeout") or 0
+        if not 0 < observed["request_timeout"] <= most:
+            problems.append("a stuck request is never ended: workers with threads (gthread) say that they are alive meanwhile")
+    return _verdict(problems, observed, f"max_requests at least {least}, with jitter, and a timeout from 1 to {most} s that ends a stuck request too")
 
 
 def fits_pool(value: Mapping[str, Any], context: Context) -> Verdict:

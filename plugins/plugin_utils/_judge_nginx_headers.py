@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._verdict import Context, Verdict, failed, passed, unknown
+from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
 YEAR = 31536000
 EXPECTED = "Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options and Referrer-Policy, each exactly once and as strict as due"
@@ -29,14 +29,24 @@ def due_age(domains: Sequence[str], declared: Any) -> int:
     return YEAR
 
 
-def _hsts_problem(value: str, due: int) -> str:
+def due_words(context: Context) -> tuple[str, ...]:
+    """What the site declares beside how long HSTS lasts."""
+    words = {"includesubdomains": "hsts_include_subdomains", "preload": "hsts_preload"}
+    return tuple(word for word, name in words.items() if context.params.get(name))
+
+
+def _hsts_problem(value: str, due: int, words: Sequence[str]) -> str:
     found = re.search(r"(?:^|;)\s*max-age\s*=\s*\"?(\d+)", value, re.IGNORECASE)
     if not found:
         return f"Strict-Transport-Security is '{value}', without max-age"
-    return "" if int(found.group(1)) >= due else f"Strict-Transport-Security lasts {found.group(1)} s, due are {due} s"
+    if int(found.group(1)) < due:
+        return f"Strict-Transport-Security lasts {found.group(1)} s, due are {due} s"
+    said = [part.strip().lower() for part in value.split(";")]
+    missing = [word for word in words if word not in said]
+    return f"Strict-Transport-Security is '{value}', without {' and '.join(missing)} that the site declares" if missing else ""
 
 
-def problem_of(entry: Mapping[str, Any], due: int) -> str:
+def problem_of(entry: Mapping[str, Any], due: int, words: Sequence[str] = ()) -> str:
     """What is wrong with the headers of one answer, or nothing."""
     headers = entry["headers"]
     names = list(_ONE_OF) + (["strict-transport-security"] if entry["secure"] else [])
@@ -45,7 +55,7 @@ def problem_of(entry: Mapping[str, Any], due: int) -> str:
         if len(values) != 1:
             return f"{name} is missing" if not values else f"{name} comes {len(values)} times: {' | '.join(values)}"
         if name == "strict-transport-security":
-            problem = _hsts_problem(values[0], due)
+            problem = _hsts_problem(values[0], due, words)
             if problem:
                 return problem
         elif values[0].split(",")[-1].strip().lower() not in _ONE_OF[name]:
@@ -67,7 +77,7 @@ def _judge(value: Sequence[Mapping[str, Any]], context: Context, kinds: Mapping[
         if statuses and entry["status"] not in statuses:
             wanted = " or ".join(str(status) for status in statuses)
             return failed(f"{place} is answered with {entry['status']}, not with {wanted}", looked_at, EXPECTED)
-        problem = problem_of(entry, due)
+        problem = problem_of(entry, due, due_words(context))
         looked_at[f"{entry['kind']} {entry['status']}"] = problem or "all there"
         if problem:
             return failed(f"{place}, {entry['status']}: {problem}", looked_at, EXPECTED)
@@ -82,9 +92,11 @@ def headers_pages(value: Any, context: Context) -> Verdict:
 
 def headers_redirects(value: Any, context: Context) -> Verdict:
     found = [entry for entry in value if entry["kind"] == "redirect of the application"]
-    if not found or not 300 <= (found[0]["status"] or 0) < 400:
-        tried = found[0]["path"] if found else "nothing"
-        return unknown(f"{tried} is not answered with a redirect; name a path that is in redirect_paths of the site", None, EXPECTED)
+    if not found:
+        verdict = _judge(value, context, {"redirect to https": (301, 302, 307, 308)})
+        return not_applicable("the site declares no address that redirects (redirect_paths)") if verdict.status == "pass" else verdict
+    if not 300 <= (found[0]["status"] or 0) < 400:
+        return unknown(f"{found[0]['path']} is not answered with a redirect; name a path that is in redirect_paths of the site", None, EXPECTED)
     return _judge(value, context, {"redirect of the application": (), "redirect to https": (301, 302, 307, 308)})
 
 
@@ -94,6 +106,10 @@ def headers_errors(value: Any, context: Context) -> Verdict:
 
 def headers_static_and_media(value: Any, context: Context) -> Verdict:
     if not any(entry["kind"] == "static" for entry in value):
+        static = context.observations.get("static") or {}
+        if "value" in static and not static["value"]["path"]:
+            verdict = _judge(value, context, {"static not found": (), "media": (200,), "media not found": ()})
+            return not_applicable(static["value"]["reason"]) if verdict.status == "pass" else verdict
         return unknown("no static file was found on the site's pages", None, EXPECTED)
     return _judge(value, context, {"static": (200,), "static not found": (), "media": (200,), "media not found": ()})
 

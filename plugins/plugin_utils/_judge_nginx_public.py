@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._judge_nginx_headers import EXPECTED, due_age, problem_of
+from ._judge_nginx_headers import EXPECTED, due_age, due_words, problem_of
 from ._verdict import Context, Verdict, failed, not_applicable, passed, unknown
 
 
@@ -73,10 +73,10 @@ def not_spoofable(value: Any, context: Context) -> Verdict:
 
 
 def headers_limited(value: Any, context: Context) -> Verdict:
-    due = due_age(context.param("domains"), context.params.get("hsts_max_age"))
+    due, words = due_age(context.param("domains"), context.params.get("hsts_max_age")), due_words(context)
 
     def problem(entry: Mapping[str, Any]) -> str:
-        return problem_of({"headers": entry["headers"], "secure": True}, due) if entry["after"] == 429 else ""
+        return problem_of({"headers": entry["headers"], "secure": True}, due, words) if entry["after"] == 429 else ""
 
     if value and all(entry["limited"] and entry["after"] != 429 for entry in value):
         return unknown("every limit let the next request through before its answer could be looked at", None, EXPECTED)
@@ -116,7 +116,7 @@ def canonical_host(value: Any, context: Context) -> Verdict:
         return not_applicable("the site serves every one of its names (canonical_host is false)")
     port = context.params.get("public_https_port") or 443
     first = f"https://{context.param('domains')[0]}{'' if port == 443 else f':{port}'}"
-    due = due_age(context.param("domains"), context.params.get("hsts_max_age"))
+    due, words = due_age(context.param("domains"), context.params.get("hsts_max_age")), due_words(context)
     shown = {entry["domain"]: f"{entry['status']} {entry['location']}" if entry["status"] else entry["problem"] for entry in value}
     if not value:
         return unknown("no further name was asked", shown, expected)
@@ -126,7 +126,7 @@ def canonical_host(value: Any, context: Context) -> Verdict:
             return failed(f"{place} does not answer: {entry['problem']}", shown, expected)
         if entry["status"] not in (301, 308) or entry["location"] != first + entry["target"]:
             return failed(f"{place} is answered with {entry['status']} {entry['location']}".strip(), shown, expected)
-        problem = problem_of({"headers": entry["headers"], "secure": True}, due)
+        problem = problem_of({"headers": entry["headers"], "secure": True}, due, words)
         if problem:
             return failed(f"{place}: {problem}", shown, expected)
     return passed(shown, expected)

@@ -82,9 +82,9 @@ def limits_are_finite(value: Mapping[str, Any], context: Context) -> Verdict:
 
 
 def pool_serves(value: Mapping[str, Any], context: Context) -> Verdict:
-    """The pool is there, open, leads to the database of its name and is no smaller than its application."""
-    name, needed, pool = context.param("name"), int(context.params.get("needed") or 0), value["there"]
-    expected = f"an open pool of at least {max(needed, 1)} connections to database {name}"
+    """The pool is there, open and leads to the database of its name. Whether the application fits in is a check of the running application."""
+    name, pool = context.param("name"), value["there"]
+    expected = f"an open pool of at least one connection to database {name}"
     if pool is None:
         return failed(f"the pooler knows no database {name}", None, expected)
     problems = []
@@ -92,8 +92,8 @@ def pool_serves(value: Mapping[str, Any], context: Context) -> Verdict:
         problems.append(f"{name} is {'paused' if pool['paused'] else 'disabled'}")
     if pool["database"] != name:
         problems.append(f"{name} leads to database {pool['database']}")
-    if pool["size"] < max(needed, 1):
-        problems.append(f"{pool['size']} connections, the application can use {needed} at the same time")
+    if pool["size"] < 1:
+        problems.append(f"{name} has no connection to give")
     return _verdict(problems, {key: pool[key] for key in ("database", "size", "reserve", "paused", "disabled")}, expected)
 
 

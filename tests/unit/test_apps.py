@@ -47,6 +47,21 @@ def test_defaults_are_filled_in():
         ("shop", {"admin_allow": ["203.0.113.7/24"]}, "has host bits set"),
         ("shop", {"maintenance_allow": ["office"]}, "maintenance_allow holds 'office'"),
         ("shop", {"rate_limits": {"logins": "10r/m"}}, "rate_limits has the unknown key 'logins'"),
+        ("shop", {"rate_limits": {"api_burst": 501}}, "rate_limits.api_burst is 501; 0 to 500 requests"),
+        ("shop", {"rate_limits": {"login_burst": -1}}, "rate_limits.login_burst is -1; 0 to 500"),
+        ("shop", {"threads": -1}, "threads is -1; at least 0 is expected; 0 works it out"),
+        ("shop", {"workers": -2}, "workers is -2; at least 0 is expected; 0 works it out"),
+        ("shop", {"pool_size": -1}, "pool_size is -1; at least 0"),
+        ("shop", {"worker_memory_mb": 0}, "worker_memory_mb is 0; at least 1 is expected"),
+        ("shop", {"processes": {"w": {"command": ["x"], "connections": -1}}}, "processes.w.connections is -1; at least 0"),
+        ("shop", {"processes": {"w": {"command": ["x"], "instances": 0}}}, "processes.w.instances is 0; at least 1"),
+        ("shop", {"asgi": "a:c", "pooling": False}, "asgi is set and pooling is false; an ASGI worker takes any number"),
+        ("shop", {"hsts_preload": True}, "hsts_preload is set with hsts_include_subdomains false"),
+        (
+            "shop",
+            {"hsts_preload": True, "hsts_include_subdomains": True, "hsts_max_age": 300},
+            "include_subdomains true and hsts_max_age 300; browsers preload",
+        ),
     ],
 )
 def test_a_mistake_names_the_app_and_what_is_expected(name, change, words):
@@ -141,6 +156,56 @@ def counted(apps, cores=2, memory=4096):
 )
 def test_workers_are_counted_from_cores_and_from_memory_that_is_shared(apps, cores, memory, workers):
     assert [app["workers"] for app in counted(apps, cores, memory)] == workers
+
+
+@pytest.mark.parametrize(
+    ("app", "cores", "threads"),
+    [({}, 2, 2), ({"threads": 0}, 2, 2), ({"threads": 0, "workers": 2}, 2, 5), ({"threads": 0, "workers": 2}, 8, 8), ({"threads": 3}, 2, 3)],
+)
+def test_threads_are_worked_out_where_they_are_0(app, cores, threads):
+    (found,) = counted({"shop": {**APP, **app}}, cores, 8192)
+    assert found["threads"] == threads
+    assert _app_options.needed_connections(found) == found["workers"] * threads
+
+
+ONE = {"send": {"command": ["manage.py", "send"]}}
+FOUR = {name: {**APP, "domains": [f"{name}.example.org"]} for name in ("a", "b", "c", "d")}
+
+
+@pytest.mark.parametrize(
+    ("apps", "memory", "budget", "words"),
+    [
+        ({"shop": APP}, 1970, 0, []),
+        ({"shop": {**APP, "processes": ONE}}, 1970, 0, []),
+        ({"shop": {**APP, "processes": {**ONE, "more": ONE["send"]}}}, 1970, 0, []),
+        (FOUR, 1970, 0, ["found 1600 MB", "a 400 MB (2 workers of 200 MB), b 400 MB", "at most 985 MB (half of the host"]),
+        (FOUR, 1970, 1600, []),
+        (FOUR, 1970, 1500, ["at most 1500 MB (gunicorn_memory_budget_mb)", "raise gunicorn_memory_budget_mb"]),
+        (FOUR, 24000, 0, []),
+        ({"shop": {**APP, "workers": 4, "processes": ONE}}, 1970, 500, ["shop 1000 MB (4 workers of 200 MB, 200 MB of extra processes)"]),
+    ],
+)
+def test_the_memory_of_all_apps_is_added_up(apps, memory, budget, words):
+    facts = {"processor_nproc": 2, "memtotal_mb": memory}
+    problem = _app_options.memory_problem(counted(apps, 2, memory), facts, budget)
+    assert bool(problem) == bool(words)
+    assert [word for word in words if word not in problem] == []
+
+
+@pytest.mark.parametrize("path", ["", None])
+def test_a_project_without_the_admin_is_asked_for_none(path):
+    contract = {"admin_path": path, "api_path": "/api/"}
+    (site,) = _app_options.sites(_apps.resolve_apps({"api": {**APP, "contract": contract}}))
+    assert (site["admin_path"], site["redirect_paths"], site["pages"]) == ("", [], ["/"])
+    assert [limit["name"] for limit in site["rate_limits"]] == ["api"]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expected"), [(0, (None, None)), ("0", (None, None)), (30, (30, 60)), (90, (90, 120)), ("90", (90, 120)), (5, (5, 60))]
+)
+def test_nginx_waits_longer_than_gunicorn_works(timeout, expected):
+    (site,) = _app_options.sites(_apps.resolve_apps({"shop": APP}), timeout)
+    assert (site.get("upstream_timeout"), site.get("proxy_read_timeout")) == expected
 
 
 def test_a_pool_is_as_large_as_threads_and_extra_processes_can_need():

@@ -8,7 +8,7 @@ from ansible_collections.prodready.django.plugins.plugin_utils._verdict import C
 
 SETTINGS = {
     "workers": 5, "threads": 2, "worker_class": "gthread", "worker_connections": 1000, "timeout": 30, "max_requests": 1000,
-    "max_requests_jitter": 100,
+    "max_requests_jitter": 100, "request_timeout": 30,
 }  # fmt: skip
 WORKERS = {"alive": 5, "cores": 2, "settings": SETTINGS}
 SERVICE = {
@@ -84,6 +84,9 @@ CASES = [
     ("recycling_and_timeout", settings(timeout=0), "fail"),
     ("recycling_and_timeout", settings(timeout=3600), "fail"),
     ("recycling_and_timeout", settings(timeout=None), "error"),
+    ("recycling_and_timeout", settings(request_timeout=0), "fail"),
+    ("recycling_and_timeout", settings(request_timeout=None), "fail"),  # of somebody else's server it is not known, and gunicorn has none
+    ("recycling_and_timeout", settings(request_timeout=0, worker_class="sync", threads=1), "pass"),
     ("fits_pool", WORKERS, "pass"),
     ("fits_pool", settings(threads=3), "fail"),
     ("fits_pool", settings(threads=None), "error"),

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
-from ansible_collections.prodready.django.plugins.module_utils import _http3, _nginx, _nginx_config, _nginx_daemon, _nginx_public
+from ansible_collections.prodready.django.plugins.module_utils import _http3, _nginx, _nginx_config, _nginx_daemon, _nginx_public, _nginx_site
 
 DEBIAN_12 = """nginx version: nginx/1.22.1
 built with OpenSSL 3.0.9 30 May 2023 (running with OpenSSL 3.0.22 25 Aug 2026)
@@ -257,3 +261,121 @@ def test_an_answer_that_repeats_no_ids_proves_nothing(answer):
 )
 def test_the_announced_port_is_that_of_http3(alt_svc, expected):
     assert _http3.announced_port(alt_svc) == expected
+
+
+# Rounds
+
+
+@pytest.mark.parametrize(
+    ("burst", "rate", "let_through", "rounds"),
+    [
+        (10, "10r/m", 11, [40]),
+        (40, "20r/s", 41, [100]),
+        (118, "10r/m", 119, [120]),
+        (119, "10r/m", 120, [120, 120]),
+        (300, "10r/m", 301, [120, 120, 120]),
+        (500, "20r/s", 501, [120, 120, 120, 120, 120]),
+        (10, "10r/m", 10**6, [40]),  # there is no limit
+        (500, "10r/m", 10**6, [120] * 8 + [60]),
+    ],
+)
+def test_a_burst_is_tried_in_rounds_until_its_limit_is_seen(burst, rate, let_through, rounds):
+    made, site = [], _nginx_public.PublicSite.__new__(_nginx_public.PublicSite)
+
+    def once(source, method, path, tries):
+        before = sum(made)
+        made.append(tries)
+        return [200 if before + number < let_through else 429 for number in range(tries)], [429 if sum(made) > let_through else 200]
+
+    site._round = once
+    statuses, spoofed, _seconds = site._burst("127.1.1.1", "POST", "/in/", {"burst": burst, "rate": rate})
+    assert made == rounds
+    assert (429 in statuses, spoofed == [429]) == (let_through < 10**6,) * 2
+
+
+def test_rounds_go_on_while_the_limit_lets_more_through_and_end():
+    assert _nginx_public.next_round(100, 40, "20r/s", 0.5) == 0
+    assert _nginx_public.next_round(100, 40, "20r/s", 4.0) == 40
+    assert _nginx_public.next_round(300, 40, "9999r/s", 60.0) == 0
+
+
+# Files that pages link to
+
+
+@pytest.mark.parametrize(
+    ("name", "hashed"),
+    [
+        ("site.0123456789ab.css", True),  # Django
+        ("admin/site.9a8b7c6d5e4f.js", True),
+        ("main-5e88cf90.js", True),  # bundlers
+        ("app.3f1c2a9b7d5e8f60a1b2.css", True),
+        ("price-20240115.pdf", False),
+        ("report.20240115123000.pdf", False),
+        ("photo-1700000000.jpg", False),
+        ("site.css", False),
+        ("site-1.2.3.css", False),
+    ],
+)
+def test_a_date_in_a_name_is_no_hash(name, hashed):
+    conf = (Path(__file__).resolve().parents[2] / "roles/nginx/templates/nginx.conf.j2").read_text(encoding="utf-8")
+    in_nginx = re.search(r'"~(.+)" "public, max-age=31536000, immutable"', conf).group(1)
+    assert bool(re.search(in_nginx, "/static/" + name)) == bool(_nginx_site.HASHED.search("/static/" + name)) == hashed
+
+
+def site(answers, **params):
+    """A site that answers each path with (status, type, body); a path it does not know with a JSON 404."""
+    made = _nginx_site.Site.__new__(_nginx_site.Site)
+    made._p = {"pages": ["/"], "home_path": "/", "asset_paths": [], "static_url": "/static/", "media_url": "/media/", **params}
+    made._domains, made._assets = ["shop.test"], None
+
+    def get(target, headers=(), method="GET", host=None):
+        status, kind, body = answers.get(target.split("?")[0], (404, "application/json", "{}"))
+        return SimpleNamespace(status=status, body=body.encode(), encoded_size=len(body), first=lambda name: kind if name == "content-type" else "")
+
+    made.get = get
+    made._log_line = lambda token: {}
+    return made
+
+
+HTML = "text/html"
+LINK = '<link rel="stylesheet" href="{0}">'
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"/": (200, "application/json", "{}")}, {"/": (404, HTML, "no")}, {"/": (401, "application/json", "{}")}, {"/": (200, HTML, "<p>hello")}],
+)
+def test_a_site_that_links_no_file_is_observed_as_that(answers):
+    assert site(answers).assets() == []
+    assert site(answers).static()["path"] == ""
+    assert site(answers).gzip() == {"text": {"path": "", "reason": "no style sheet or script above 1 kB is linked from /"}, "image": None}
+
+
+@pytest.mark.parametrize("answers", [{"/": (502, HTML, "")}, {"/": (301, HTML, "")}, {"/": (400, HTML, "")}])
+def test_a_page_that_fails_is_no_site_without_files(answers):
+    for name in ("assets", "static", "gzip"):
+        with pytest.raises(_nginx_site.ObservationError, match="is linked from / "):
+            getattr(site(answers), name)()
+
+
+def test_a_declared_log_in_that_is_not_there_is_no_site_without_files():
+    with pytest.raises(_nginx_site.ObservationError, match="/in/: 404"):
+        site({"/": (200, "application/json", "{}")}, pages=["/", "/in/"]).assets()
+
+
+@pytest.mark.parametrize(
+    ("link", "answer", "problem"),
+    [("/static/a.css", (404, HTML, ""), "no file below /static/"), ("/assets/a.css", (200, "text/css", "x" * 2000), "no file below /static/")],
+)
+def test_linked_files_that_are_not_served_as_static_ones_are_not_forgiven(link, answer, problem):
+    found = site({"/": (200, HTML, LINK.format(link)), link: answer})
+    with pytest.raises(_nginx_site.ObservationError, match=problem):
+        found.static()
+
+
+def test_a_style_sheet_that_is_too_small_is_not_expected_to_be_packed():
+    found = site({"/": (200, HTML, LINK.format("/static/a.css")), "/static/a.css": (200, "text/css", "a{}")})
+    assert found.gzip()["text"]["path"] == ""
+    missing = site({"/": (200, HTML, LINK.format("/static/a.css"))})
+    with pytest.raises(_nginx_site.ObservationError, match="above 1 kB that loads"):
+        missing.gzip()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.prodready.django.plugins.plugin_utils import _judge_certificate, _judge_nginx
+from ansible_collections.prodready.django.plugins.plugin_utils import _evaluate, _judge_certificate, _judge_nginx
 from ansible_collections.prodready.django.plugins.plugin_utils._expectation import check_expectation, dig
 from ansible_collections.prodready.django.plugins.plugin_utils._judge_nginx_headers import due_age
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import Context
@@ -99,8 +99,13 @@ def kinds(wanted, **fields):
     return lambda entries: [{**e, **fields} if e["kind"] == wanted else e for e in entries]
 
 
+def without(*wanted):
+    return lambda entries: [entry for entry in entries if entry["kind"] not in wanted]
+
+
 #: The first name leads to the second, which leads to the first.
 ROUND = {"status": 301, "location": "https://www.shop.localhost" + OBSERVED["nginx_site"]["redirects"]["value"][0]["target"]}
+NOTHING = {"path": "", "reason": "no static file is linked from /"}
 REFUSED = {"accepted": True, "answer": "TLSv1.1"}
 LATE = "2026-12-15T00:00:00+00:00"
 
@@ -180,11 +185,14 @@ LATE = "2026-12-15T00:00:00+00:00"
         row("nginx.headers_pages", "headers", [], header("page", "strict-transport-security", ["max-age=1"]), words="lasts 1 s"),
         row("nginx.headers_pages", "headers", [], header("page", "strict-transport-security", ['includeSubDomains; max-age="400"']), "pass"),
         row("nginx.headers_redirects", "headers", [], kinds("redirect of the application", status=200), "error", "redirect_paths"),
+        row("nginx.headers_redirects", "headers", [], without("redirect of the application"), "not_applicable", "declares no address"),
+        row("nginx.headers_redirects", "headers", [], without("redirect of the application", "redirect to https"), "error", "no such answer"),
         row("nginx.headers_redirects", "headers", [], header("redirect of the application", "x-content-type-options", [])),
         row("nginx.headers_errors", "headers", [], header("too large", "strict-transport-security", [])),
         row("nginx.headers_errors", "headers", [], kinds("too large", status=502), words="not with 413"),
         row("nginx.headers_static_and_media", "headers", [], header("media not found", "referrer-policy", [])),
         row("nginx.headers_static_and_media", "headers", [], kinds("static", kind="other"), "error"),
+        row("nginx.headers_static_and_media", "static", [], NOTHING, "pass", "there was one all the same"),
         row("nginx.forged_headers_ignored", "forwarding", ["forged", "evil"], True),
         row("nginx.forged_headers_ignored", "forwarding", ["forged", "status"], 301, words="301"),
         row("nginx.forged_headers_ignored", "forwarding", ["log", "fields", "remote_addr"], "203.0.113.66", words="203.0.113.66"),
@@ -323,3 +331,45 @@ def test_redirects_lead_to_the_public_port():
     observed = changed("nginx_site", "redirects", ["*", "location"], lambda old: old.replace("localhost/", "localhost:8443/"))
     assert verdict("nginx.redirect_same_address", observed, public_https_port=8443).status == "pass"
     assert verdict("nginx.redirect_same_address", observed).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("check_id", "observation", "value"),
+    [
+        ("nginx.linked_files_load", "assets", []),
+        ("nginx.static_cached_long", "static", NOTHING),
+        ("nginx.static_revalidated", "static", NOTHING),
+        ("nginx.static_bypasses_app", "static", NOTHING),
+        ("nginx.gzip_compressed", "gzip", {"text": NOTHING, "image": None}),
+        ("nginx.gzip_only_on_request", "gzip", {"text": NOTHING, "image": None}),
+    ],
+)
+def test_a_site_without_linked_files_is_no_red_site(check_id, observation, value):
+    check, observations = CHECKS[check_id], {**OBSERVED["nginx_site"], observation: {"value": value}}
+    assert _evaluate._applies_not(check, _evaluate.Observed(observations), {}).status == "not_applicable"
+    assert _evaluate._applies_not(check, _evaluate.Observed(OBSERVED["nginx_site"]), {}) is None
+    broken = {**OBSERVED["nginx_site"], observation: {"error": "no style sheet is linked from / (/: 502)"}}
+    assert _evaluate._applies_not(check, _evaluate.Observed(broken), {}).status == "error"
+
+
+def test_without_static_files_the_headers_of_what_is_not_found_still_count():
+    observed = changed("nginx_site", "headers", [], without("static"))
+    observed["nginx_site"]["static"] = {"value": NOTHING}
+    assert verdict("nginx.headers_static_and_media", observed).status == "not_applicable"
+    observed["nginx_site"]["headers"]["value"] = header("media not found", "referrer-policy", [])(observed["nginx_site"]["headers"]["value"])
+    assert verdict("nginx.headers_static_and_media", observed).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("sent", "params", "status"),
+    [
+        ("max-age=300", {"hsts_include_subdomains": True}, "fail"),
+        ("max-age=300; includeSubDomains", {"hsts_include_subdomains": True}, "pass"),
+        ("max-age=300; includeSubDomains", {"hsts_include_subdomains": True, "hsts_preload": True}, "fail"),
+        ("max-age=300; includeSubDomains; preload", {"hsts_include_subdomains": True, "hsts_preload": True}, "pass"),
+        ("max-age=300; includeSubDomains", {}, "pass"),
+    ],
+)
+def test_hsts_says_what_the_site_declares(sent, params, status):
+    observed = changed("nginx_site", "headers", [], header("page", "strict-transport-security", [sent]))
+    assert verdict("nginx.headers_pages", observed, **params).status == status
