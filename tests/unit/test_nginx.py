@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.prodready.django.plugins.module_utils import _http3, _nginx, _nginx_config, _nginx_daemon, _nginx_public
+from ansible_collections.prodready.django.plugins.module_utils import _http3, _nginx, _nginx_config, _nginx_daemon, _nginx_public, _nginx_site
 
 DEBIAN_12 = """nginx version: nginx/1.22.1
 built with OpenSSL 3.0.9 30 May 2023 (running with OpenSSL 3.0.22 25 Aug 2026)
@@ -257,3 +257,25 @@ def test_an_answer_that_repeats_no_ids_proves_nothing(answer):
 )
 def test_the_announced_port_is_that_of_http3(alt_svc, expected):
     assert _http3.announced_port(alt_svc) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "known", "expected"),
+    [
+        ("/static/old.0123abcd.css", True, True),
+        ("/static/new.0123abcd.css", True, False),
+        ("/static/both.css", True, False),
+        ("/static/neither.css", True, False),
+        ("/static/a%20b.css", True, True),
+        ("/media/old.0123abcd.css", True, False),
+        ("/static/old.0123abcd.css", False, False),
+    ],
+    ids=["of the release before", "new", "unchanged", "nowhere", "an encoded name", "no static file", "nothing is said of a release before"],
+)
+def test_a_file_of_the_release_before_alone_is_superseded(tmp_path, path, known, expected):
+    for folder, names in {"now": ["new.0123abcd.css", "both.css"], "before": ["old.0123abcd.css", "both.css", "a b.css"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).touch()
+    previous = str(tmp_path / "before") if known else None
+    assert _nginx_site.is_superseded(path, "/static/", str(tmp_path / "now"), previous) is expected
