@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -181,3 +182,20 @@ def test_a_cache_that_answers_again_is_used_again(settings, db, caplog):
         "the cache does not answer (ProgrammingError); going on without it",
         "the cache answers again",
     ]
+
+
+def test_a_release_with_other_static_files_makes_its_own_pages(client, make_article, kept, monkeypatch):
+    make_article("Tide")
+    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "0123abcd", raising=False)
+    client.get(FRONT)
+    assert count(client, FRONT) == 0
+    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "4567abcd", raising=False)
+    assert count(client, FRONT) > 0
+    assert count(client, FRONT) == 0
+
+
+def test_pages_are_kept_where_static_files_have_no_manifest(client, make_article, kept, monkeypatch):
+    make_article("Tide")
+    monkeypatch.delattr(staticfiles_storage, "manifest_hash", raising=False)
+    client.get(FRONT)
+    assert count(client, FRONT) == 0
