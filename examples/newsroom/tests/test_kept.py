@@ -144,6 +144,23 @@ def test_a_page_that_is_not_there_is_not_kept(client, make_article, kept, django
     assert client.get("/articles/tide/").status_code == 200
 
 
+def test_a_release_with_other_static_files_makes_its_own_pages(client, make_article, kept, monkeypatch):
+    make_article("Tide")
+    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "0123abcd", raising=False)
+    client.get(FRONT)
+    assert count(client, FRONT) == 0
+    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "4567abcd", raising=False)
+    assert count(client, FRONT) > 0
+    assert count(client, FRONT) == 0
+
+
+def test_pages_are_kept_where_static_files_have_no_manifest(client, make_article, kept, monkeypatch):
+    make_article("Tide")
+    monkeypatch.delattr(staticfiles_storage, "manifest_hash", raising=False)
+    client.get(FRONT)
+    assert count(client, FRONT) == 0
+
+
 # --- A cache that is away
 
 @pytest.mark.parametrize("url", ["unix://u:sesame@/nowhere/redis.sock?db=0", "redis://u:sesame@127.0.0.1:1/0", "dbcache://no_such_table"])
@@ -182,20 +199,3 @@ def test_a_cache_that_answers_again_is_used_again(settings, db, caplog):
         "the cache does not answer (ProgrammingError); going on without it",
         "the cache answers again",
     ]
-
-
-def test_a_release_with_other_static_files_makes_its_own_pages(client, make_article, kept, monkeypatch):
-    make_article("Tide")
-    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "0123abcd", raising=False)
-    client.get(FRONT)
-    assert count(client, FRONT) == 0
-    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "4567abcd", raising=False)
-    assert count(client, FRONT) > 0
-    assert count(client, FRONT) == 0
-
-
-def test_pages_are_kept_where_static_files_have_no_manifest(client, make_article, kept, monkeypatch):
-    make_article("Tide")
-    monkeypatch.delattr(staticfiles_storage, "manifest_hash", raising=False)
-    client.get(FRONT)
-    assert count(client, FRONT) == 0
