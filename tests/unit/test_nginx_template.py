@@ -68,7 +68,7 @@ def test_of_the_release_before_there_are_only_files():
     assert ("try_files", "$uri", "=404") in found["@prodready_previous_static"]
 
 
-@pytest.mark.parametrize(("url", "pattern"), [("/static/", "^/static/(.*)$"), ("/a.b/s/", r"^/a\.b/s/(.*)$")])
+@pytest.mark.parametrize(("url", "pattern"), [("/static/", r"^/static/(.*)\z"), ("/a.b/s/", r"^/a\.b/s/(.*)\z")])
 def test_the_prefix_is_taken_off_whatever_it_is(url, pattern):
     assert ("rewrite", pattern, "/$1", "break") in locations(rendered(static_url=url))["@prodready_previous_static"]
 
