@@ -8,7 +8,7 @@ import re
 
 #: Only below these is anything ever taken away whole, whatever somebody asks for; of an app's tree only what is built anew.
 _OURS = re.compile(
-    r"^(/etc/prodready/[^/]+|/srv/[^/]+/(current|releases)|/var/lib/prodready/(acme|maintenance|tls-renewal)|/usr/local/lib/prodready"
+    r"^(/etc/prodready/[^/]+|/srv/[^/]+/(current|previous|releases)|/var/lib/prodready/(acme|maintenance|tls-renewal)|/usr/local/lib/prodready"
     r"|/usr/local/share/ca-certificates/prodready-ca[.]crt|/etc/systemd/system/([^/]+[.]d/(50-)?prodready[.]conf|prodready-[^/]+)"
     r"|/etc/nginx/prodready|/etc/pgbouncer/prodready[^/]*|/etc/postgresql/[^/]+/[^/]+/(conf[.]d/50-prodready[.]conf|prodready[^/]*)"
     r"|/etc/sysctl[.]d/60-prodready-redis[.]conf)(/.*)?$"

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 import uuid
+from urllib.parse import unquote
 
 from ansible_collections.prodready.django.plugins.module_utils import _http2, _tls_hello, _x509
 from ansible_collections.prodready.django.plugins.module_utils._http_client import (
@@ -51,6 +52,14 @@ def reason(error):
     if isinstance(error, (socket.timeout, TimeoutError)):
         return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def is_superseded(path, prefix, root, previous_root):
+    """Whether a static file is one of the release before and none of this one: it is answered, and the next deployment takes it away."""
+    if not (root and previous_root and path.startswith(prefix)):
+        return False
+    name = unquote(path[len(prefix) :]).lstrip("/")
+    return os.path.isfile(os.path.join(previous_root, name)) and not os.path.isfile(os.path.join(root, name))
 
 
 def own_addresses(inet6):
@@ -271,6 +280,7 @@ class Site:
             "kind": TYPES.get(os.path.splitext(path)[1].lower(), "other"),
             "hashed": bool(HASHED.search(path)),
             "static": path.startswith(self._p["static_url"]),
+            "superseded": is_superseded(path, self._p["static_url"], self._p["static_root"], self._p["static_previous_root"]),
             "status": None,
             "type": "",
             "size": 0,

@@ -52,6 +52,15 @@ def previous_id(entries, release):
     return None
 
 
+def release_before(entries, release, current, kept, there):
+    """The release whose files are still served beside those of `release`: the one that is being replaced, else the one kept so far,
+    else what the record says. `kept` is what the link points to; one that is not `there` serves nothing."""
+    for name in (current, kept, previous_id(entries, release)):
+        if name and name != release and name in there:
+            return name
+    return None
+
+
 def record_line(entries, release, facts, now):
     """The line to add for a release that is current now, or None where the record's last line says so already, overlay included."""
     overlay = facts.get("overlay") or None
@@ -91,6 +100,7 @@ class Layout:
         self.tree = os.path.join(root, "srv", name)
         self.releases = os.path.join(self.tree, "releases")
         self.current = os.path.join(self.tree, "current")
+        self.previous = os.path.join(self.tree, "previous")
         self.state = os.path.join(root, "var/lib/prodready", name)
         self.record = os.path.join(self.state, "deployments.jsonl")
         self.lock = os.path.join(self.state, ".lock")
@@ -110,12 +120,20 @@ class Layout:
         """Whether the build of a release came to its end."""
         return os.path.exists(os.path.join(self.release(release), MARKER))
 
-    def current_id(self):
-        """The release the link `current` points to, or None."""
+    @staticmethod
+    def _target(link):
         try:
-            return os.path.basename(os.readlink(self.current))
+            return os.path.basename(os.readlink(link))
         except OSError:
             return None
+
+    def current_id(self):
+        """The release the link `current` points to, or None."""
+        return self._target(self.current)
+
+    def kept_id(self):
+        """The release the link `previous` points to, or None."""
+        return self._target(self.previous)
 
     def record_entries(self):
         """What has been deployed here, oldest first."""

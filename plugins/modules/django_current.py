@@ -11,7 +11,9 @@ short_description: Make a release of a Django app the current one
 version_added: 0.1.0
 description:
   - Points the link C(current) at a built release in one step, adds a line to the deployment record, and removes old releases.
-  - Decides each of the three by looking, so that a run killed between them is made good by the next.
+  - Points the link C(previous) at the release that is replaced, before that happens, so that what pages already handed out ask for
+    is there all the time.
+  - Decides each of these by looking, so that a run killed between them is made good by the next.
   - Never removes the current release, the previous one, or one in which a process still has its working directory.
 options:
   name:
@@ -88,17 +90,21 @@ from ansible_collections.prodready.django.plugins.module_utils._releases import 
     Layout,
     ReleaseError,
     record_line,
+    release_before,
     to_prune,
 )
 
 
-def switch(layout, release):
-    """Let `current` point to the release, in one step."""
-    temporary = layout.current + ".new"
+def point(link, release):
+    """Let the link point to the release, in one step; to none, and it goes."""
+    if release is None:
+        os.unlink(link)
+        return
+    temporary = link + ".new"
     if os.path.lexists(temporary):
         os.unlink(temporary)
     os.symlink(os.path.join("releases", release), temporary)
-    os.replace(temporary, layout.current)
+    os.replace(temporary, link)
 
 
 def append(path, line):
@@ -115,23 +121,33 @@ def append(path, line):
 
 
 def plan(layout, params):
-    """What is to be done: `{switch, line, prune, current}`."""
+    """What is to be done: `{switch, line, prune}`, and what the links point to before (`current`, `kept`) and after (`before`)."""
     release, entries = params["release"], layout.record_entries()
-    current = layout.current_id()
+    current, kept = layout.current_id(), layout.kept_id()
+    before = release_before(entries, release, current, kept, layout.names())
     facts = {key: params[key] for key in ("commit", "version", "by", "migrations", "overlay")}
     line = record_line(entries, release, facts, time.time())
     complete = set(filter(layout.is_complete, layout.names()))
     times = {name: os.stat(layout.release(name)).st_mtime for name in complete}
     after = entries + ([{"id": release}] if line else [])
-    prune = to_prune(times, after, release, layout.in_use() | ({current} if current else set()), params["keep"])
-    half_built = set(layout.names()) - complete - {release, current}
-    return {"switch": current != release, "line": line, "prune": sorted(half_built | set(prune)), "current": current}
+    prune = to_prune(times, after, release, layout.in_use() | ({current, before} - {None}), params["keep"])
+    half_built = set(layout.names()) - complete - {release, current, before}
+    return {
+        "switch": current != release,
+        "line": line,
+        "prune": sorted(half_built | set(prune)),
+        "current": current,
+        "kept": kept,
+        "before": before,
+    }
 
 
 def carry_out(layout, release, steps):
-    """Do what is planned, in an order that may end anywhere."""
+    """Do what is planned, in an order that may end anywhere: at no moment are the files of what is replaced out of reach."""
+    if steps["kept"] != steps["before"]:
+        point(layout.previous, steps["before"])
     if steps["switch"]:
-        switch(layout, release)
+        point(layout.current, release)
     if steps["line"]:
         append(layout.record, steps["line"])
     for name in steps["prune"]:
@@ -166,13 +182,13 @@ def main():
     except (ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=bool(steps["switch"] or steps["line"] or steps["prune"]),
+        changed=bool(steps["switch"] or steps["line"] or steps["prune"] or steps["kept"] != steps["before"]),
         previous=steps["current"],
         recorded=bool(steps["line"]),
         pruned=steps["prune"],
         diff={
-            "before": {"current": steps["current"], "prune": steps["prune"]},
-            "after": {"current": params["release"], "prune": []},
+            "before": {"current": steps["current"], "previous": steps["kept"], "prune": steps["prune"]},
+            "after": {"current": params["release"], "previous": steps["before"], "prune": []},
         },
     )
 

@@ -71,6 +71,14 @@ options:
       - Prefix of the static files.
     type: str
     default: /static/
+  static_root:
+    description:
+      - Directory of the collected static files, on this host.
+    type: path
+  static_previous_root:
+    description:
+      - Directory of the static files of the release before. A linked file that is there and not in O(static_root) is named V(superseded).
+    type: path
   media_url:
     description:
       - Prefix of the uploaded files.
@@ -204,6 +212,8 @@ def main():
             "media_paths": {"type": "list", "elements": "str", "default": []},
             "redirect_paths": {"type": "list", "elements": "str", "default": ["/admin/"]},
             "static_url": {"type": "str", "default": "/static/"},
+            "static_root": {"type": "path"},
+            "static_previous_root": {"type": "path"},
             "media_url": {"type": "str", "default": "/media/"},
             "access_logs": {"type": "list", "elements": "str", "default": ["/var/log/nginx/*access*.log"]},
             "rate_limits": {"type": "list", "elements": "dict", "default": []},

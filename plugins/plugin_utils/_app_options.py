@@ -147,6 +147,7 @@ def sites(apps: list[dict[str, Any]], timeout: Any = 0) -> list[dict[str, Any]]:
             "certificate": app["name"],
             "upstream_socket": f"/run/{app['name']}/gunicorn.sock",
             "static_root": f"/srv/{app['name']}/current/static",
+            "static_previous_root": f"/srv/{app['name']}/previous/static",
             "static_url": app["static_url"],
             "media_root": f"/srv/{app['name']}/media",
             "media_url": app["media_url"],

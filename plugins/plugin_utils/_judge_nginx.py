@@ -290,6 +290,10 @@ def assets_load(value: Any, context: Context) -> Verdict:
     for entry in value:
         if entry["status"] != 200:
             return failed(f"{entry['path']} is answered with {entry['status'] or entry['problem']}", entry, expected)
+        if entry.get("superseded"):
+            return failed(
+                f"{entry['path']} is not in this release; it is answered from the one before, and with the next it is gone", entry, expected
+            )
         if not any(word in entry["type"] for word in wanted.get(entry["kind"], ("",))):
             return failed(f"{entry['path']} is a {entry['kind']} and served as '{entry['type']}'", entry, expected)
     return passed(f"{len(value)} files", expected)

@@ -12,6 +12,7 @@ PLACES_OF_OURS = [
     "/etc/prodready/tls/newsroom",
     "/srv/newsroom/releases",
     "/srv/newsroom/current",
+    "/srv/newsroom/previous",
     "/etc/nginx/prodready/sites/newsroom.conf",
     "/etc/postgresql/15/main/conf.d/50-prodready.conf",
     "/etc/systemd/system/redis-server.service.d/prodready.conf",

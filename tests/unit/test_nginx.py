@@ -379,3 +379,25 @@ def test_a_style_sheet_that_is_too_small_is_not_expected_to_be_packed():
     missing = site({"/": (200, HTML, LINK.format("/static/a.css"))})
     with pytest.raises(_nginx_site.ObservationError, match="above 1 kB that loads"):
         missing.gzip()
+
+
+@pytest.mark.parametrize(
+    ("path", "known", "expected"),
+    [
+        ("/static/old.0123abcd.css", True, True),
+        ("/static/new.0123abcd.css", True, False),
+        ("/static/both.css", True, False),
+        ("/static/neither.css", True, False),
+        ("/static/a%20b.css", True, True),
+        ("/media/old.0123abcd.css", True, False),
+        ("/static/old.0123abcd.css", False, False),
+    ],
+    ids=["of the release before", "new", "unchanged", "nowhere", "an encoded name", "no static file", "nothing is said of a release before"],
+)
+def test_a_file_of_the_release_before_alone_is_superseded(tmp_path, path, known, expected):
+    for folder, names in {"now": ["new.0123abcd.css", "both.css"], "before": ["old.0123abcd.css", "both.css", "a b.css"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).touch()
+    previous = str(tmp_path / "before") if known else None
+    assert _nginx_site.is_superseded(path, "/static/", str(tmp_path / "now"), previous) is expected

@@ -202,6 +202,7 @@ LATE = "2026-12-15T00:00:00+00:00"
         row("nginx.log_fields", "forwarding", ["log", "fields", "status"], 200),
         row("nginx.linked_files_load", "assets", [0, "status"], 404, words="404"),
         row("nginx.linked_files_load", "assets", [0, "type"], "text/html", words="text/html"),
+        row("nginx.linked_files_load", "assets", [0, "superseded"], True, words="not in this release"),
         row("nginx.open_to_public", "maintenance", ["switch"], True, words="in maintenance"),
         row("nginx.open_to_public", "maintenance", ["stranger", "status"], 503, words="answered with 503"),
         row("nginx.open_to_public", "maintenance", ["stranger", "status"], 302, "pass", "a redirect to a log-in"),

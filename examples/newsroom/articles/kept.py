@@ -2,7 +2,8 @@
 
 A kept page's key holds a version, and whatever a page shows changes that version when it is saved or deleted: nothing needs
 finding and deleting, the old pages are simply never asked for again. A version is a time, so that one the cache has lost is
-never used a second time.
+never used a second time. The key also holds the hash of the static files' manifest: a release with other files makes its own
+pages, and does not hand out those that name the files of the release before.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import time
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -28,7 +30,9 @@ def _key(request: HttpRequest) -> str:
         version = time.time_ns()
         cache.set(VERSION, version, None)
     address = f"{request.path}?{request.GET.get('page', '')}"
-    return f"kept:{version}:{hashlib.sha256(address.encode()).hexdigest()}"
+    # Django's storage without a manifest has no such name, and one whose files are not collected yet has none to give.
+    files = getattr(staticfiles_storage, "manifest_hash", "")
+    return f"kept:{version}:{files}:{hashlib.sha256(address.encode()).hexdigest()}"
 
 
 def is_plain(request: HttpRequest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -141,6 +142,23 @@ def test_a_page_that_is_not_there_is_not_kept(client, make_article, kept, django
     with django_capture_on_commit_callbacks(execute=True):
         make_article("Tide")
     assert client.get("/articles/tide/").status_code == 200
+
+
+def test_a_release_with_other_static_files_makes_its_own_pages(client, make_article, kept, monkeypatch):
+    make_article("Tide")
+    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "0123abcd", raising=False)
+    client.get(FRONT)
+    assert count(client, FRONT) == 0
+    monkeypatch.setattr(staticfiles_storage, "manifest_hash", "4567abcd", raising=False)
+    assert count(client, FRONT) > 0
+    assert count(client, FRONT) == 0
+
+
+def test_pages_are_kept_where_static_files_have_no_manifest(client, make_article, kept, monkeypatch):
+    make_article("Tide")
+    monkeypatch.delattr(staticfiles_storage, "manifest_hash", raising=False)
+    client.get(FRONT)
+    assert count(client, FRONT) == 0
 
 
 # --- A cache that is away

@@ -368,6 +368,8 @@ def static_files(app: App) -> Iterator[Claim]:
     url = f"https://{app.domain}{app.style_sheet}"
     answer = app.curl(url)
     cached = re.search(r"max-age=(\d+)", answer.header("cache-control"))
+    # the release before is served too, so that an answer alone says nothing of this one
+    yield "it is a file of the current release", app.holds(f"test -f /srv/{app.name}/current{app.style_sheet}")
     yield "the name holds a hash", bool(re.search(r"[.-][0-9a-f]{8,}\.css$", app.style_sheet))
     yield "it may be kept for a year", bool(cached) and int(cached[1]) >= 31536000 and "immutable" in answer.header("cache-control")  # type: ignore[index]
     yield "its ETag is enough", app.curl(url, "-H", f"If-None-Match: {answer.header('etag')}").status == 304 and bool(answer.header("etag"))
