@@ -115,8 +115,14 @@ def refused(name: str, change, *words: str, **more: bool) -> None:
     serving(f"after {name}")
 
 
+def without_middleware(folder: Path) -> None:
+    settings = folder / "mysite" / "settings" / "base.py"
+    settings.write_text(settings.read_text() + '\nMIDDLEWARE = ["home.nowhere.Missing", *MIDDLEWARE]\n')
+
+
 def step_refusals() -> str:
-    """A migration that fails, and a lock file that contradicts: a sentence each, and the old release serves on."""
+    """A middleware that is missing, a migration that fails, and a lock file that contradicts: a sentence each, and the old release serves on."""
+    refused("missing-middleware", without_middleware, "No module named 'home.nowhere'", "the current release is untouched")
     refused(
         "failing-migration", lambda folder: (folder / "home" / "migrations" / "0003_fails.py").write_text(FAILING), "0003_fails", "division by zero"
     )
@@ -124,7 +130,7 @@ def step_refusals() -> str:
     refused("wrong-hash", lambda folder: (folder / "requirements.txt").write_text(lock), "hash", mysite_hashes=True)
     site("healed.log").must()
     serving("healed")
-    return "two refusals, both projects served all the while"
+    return "three refusals, both projects served all the while"
 
 
 SEQUENCE = (

@@ -117,6 +117,7 @@ def look(question):
 
     seen = {"django": django.get_version(), "engine": settings.DATABASES.get("default", {}).get("ENGINE", "")}
     seen["static"] = {"url": str(settings.STATIC_URL or ""), "root": str(settings.STATIC_ROOT or "")}
+    seen["server"] = {kind: str(getattr(settings, kind.upper() + "_APPLICATION", None) or "") for kind in ("wsgi", "asgi")}
     seen["collects_static"] = "django.contrib.staticfiles" in settings.INSTALLED_APPS
     seen["findings"] = system_checks()
     if seen["findings"]:

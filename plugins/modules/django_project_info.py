@@ -13,8 +13,10 @@ description:
   - Starts the project once, as the app's user and with the environment given, and changes nothing.
   - Imports the settings and all apps, runs C(check --deploy --fail-level WARNING), connects to the database, and finds out
     which migrations, cache tables and superuser are missing.
-  - Fails with one sentence when the settings do not import, when a check has findings, or when the database does not answer.
-    Secrets are masked in it.
+  - Then loads in a second process what the application server will load, which loads the middleware too, and looks for the programs
+    that the app's units start.
+  - Fails with one sentence when the settings do not import, when a check has findings, when the database does not answer, when the
+    application server would not start, or when a program is missing. Secrets are masked in it.
   - Waits for another deployment of the app, also for what a killed run left running, so that it sees the end of it.
 extends_documentation_fragment:
   - prodready.django.project
@@ -30,6 +32,27 @@ options:
     description: The URL that the web server serves static files under. Settings that say otherwise are refused. Not compared when empty.
     type: str
     default: ""
+  server:
+    description:
+      - What the application server loads, as C(module:name). When empty, C(WSGI_APPLICATION) of the settings, or C(ASGI_APPLICATION) with
+        O(asgi=true); where that is not set either, nothing is loaded.
+    type: str
+    default: ""
+  asgi:
+    description: Whether uvicorn and its worker for gunicorn have to be in the release as well.
+    type: bool
+    default: false
+  programs:
+    description: Programs that have to be in the release, by their names in C(venv/bin); C(manage.py) is looked for in C(source).
+    type: list
+    elements: str
+    default: []
+  prepared:
+    description:
+      - Whether migrations, cache tables and static files are as they will be. While they are not, an application server that does not load
+        for want of them is no failure, and RV(unready) says so.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -80,6 +103,10 @@ collects_static:
   description: Whether the project has static files to collect.
   type: bool
   returned: success
+unready:
+  description: Why the application server does not load for want of what is still to be prepared, or nothing.
+  type: str
+  returned: success
 static:
   description: URL and directory of the static files, as the settings have them.
   type: dict
@@ -91,7 +118,7 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prodready.django.plugins.module_utils import _django_look
+from ansible_collections.prodready.django.plugins.module_utils import _django_look, _django_served, _django_serving
 from ansible_collections.prodready.django.plugins.module_utils._django_project import ARGUMENTS, Project, RunError
 from ansible_collections.prodready.django.plugins.module_utils._masking import last_line
 from ansible_collections.prodready.django.plugins.module_utils._releases import Layout, ReleaseError
@@ -118,14 +145,28 @@ def question(params):
     return json.dumps({"superuser": {key: superuser.get(key) for key in ("username", "email")} if superuser else None})
 
 
-def answer(project, params):
-    """The look's own words as a dict, or a sentence."""
-    text = inspect.getsource(_django_look)
-    rc, out, err = project.run(["-"], data=text, variables={"PRODREADY_LOOK": question(params)})
+def told(project, program, variables):
+    """What one of the programs that are run inside the project says of it as a dict, and its last line where it said nothing."""
+    rc, out, err = project.run(["-"], data=inspect.getsource(program), variables=variables)
     for line in reversed(out.splitlines()):
-        if line.startswith(_django_look.MARKER):
-            return json.loads(line[len(_django_look.MARKER) :])
-    return {"stage": "settings", "error": f"{last_line(err or out)} (it ended with {rc})"}
+        if line.startswith(program.MARKER):
+            return json.loads(line[len(program.MARKER) :]), ""
+    return None, "{} (it ended with {})".format(last_line(err or out), rc)
+
+
+def answer(project, params):
+    """The look's own words, or those of an end without any."""
+    seen, end = told(project, _django_look, {"PRODREADY_LOOK": question(params)})
+    return seen or {"stage": "settings", "error": end}
+
+
+def loaded(project, params, seen):
+    """How loading went of what the application server will load."""
+    asked = _django_serving.question(params["server"], seen["server"], params["asgi"])
+    if not asked["server"] and not asked["packages"]:
+        return {"name": "", "error": "", "wants": ""}
+    found, end = told(project, _django_served, {"PRODREADY_SERVED": json.dumps(asked)})
+    return found or {"name": asked["server"], "error": end, "wants": ""}
 
 
 def objection(seen, project, static_url):
@@ -154,6 +195,10 @@ def main():
             name={"type": "str", "required": True},
             superuser={"type": "dict"},
             static_url={"type": "str", "default": ""},
+            server={"type": "str", "default": ""},
+            asgi={"type": "bool", "default": False},
+            programs={"type": "list", "elements": "str", "default": []},
+            prepared={"type": "bool", "default": False},
             patience={"type": "int", "default": 600},
         ),
         supports_check_mode=True,
@@ -163,12 +208,16 @@ def main():
         project = Project(module)
         with Layout(params["name"]).locked(params["patience"]):
             seen = answer(project, params)
+            missing = _django_serving.missing_programs(params["release"], params["programs"])
+            sentence = objection(seen, project, params["static_url"]) or _django_serving.programs_objection(missing, params["release"])
+            found = {"error": ""} if sentence else loaded(project, params, seen)
     except (RunError, ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
-    sentence = objection(seen, project, params["static_url"])
+    seen["unready"] = found["error"] if found["error"] and not params["prepared"] and _django_serving.excused(found, seen) else ""
+    sentence = sentence or (None if seen["unready"] else _django_serving.loading_objection(found, project.directory))
     if sentence:
         module.fail_json(msg=sentence, findings=seen.get("findings", []))
-    for key in ("findings", "engine"):
+    for key in ("findings", "engine", "server"):
         seen.pop(key, None)
     seen["superuser"] = seen.get("superuser") or {}
     module.exit_json(changed=False, **seen)
