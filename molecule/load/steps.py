@@ -107,15 +107,20 @@ def step_destroy() -> str:
     return "no hosts"
 
 
-def step_create() -> str:
-    """A fresh host with a real ACME server on it."""
-    (BUILD / ".vault-password").write_text("a password for this scenario\n")
+def write_secrets(text: str) -> None:
+    """The secrets file, encrypted as a user's is."""
     plain = BUILD / "secrets.plain.yml"
-    plain.write_text(SECRETS)
+    plain.write_text(text)
     (BUILD / "secrets.yml").unlink(missing_ok=True)
     encrypt = ("encrypt", "--vault-password-file", str(BUILD / ".vault-password"), "--output", str(BUILD / "secrets.yml"), str(plain))
     subprocess.run([str(BIN / "ansible-vault"), *encrypt], check=True, capture_output=True)
     plain.unlink()
+
+
+def step_create() -> str:
+    """A fresh host with a real ACME server on it."""
+    (BUILD / ".vault-password").write_text("a password for this scenario\n")
+    write_secrets(SECRETS)
     SCENARIO.molecule("create", BUILD / "molecule.log")
     SCENARIO.molecule("syntax", BUILD / "molecule.log")
     playbook("molecule/load/pebble.yml", "pebble.log", quiet=True).must()
@@ -200,6 +205,18 @@ def step_redis() -> str:
     return under_load(12, times(2, "systemctl restart redis-server.service"))
 
 
+def step_passwords() -> str:
+    """Passwords of database and Redis are changed by hand, and brought by the ordinary run."""
+
+    def change() -> None:
+        write_secrets(re.sub(r"Load(0[234])", r"Hand\1", SECRETS))
+        done = " ".join(playbook("site.yml", "passwords.log", "--tags", "provision", quiet=True).must().tasks("changed"))
+        if "in_force | Put the new secrets" not in done:
+            raise Red(f"changed: {done}", "new passwords", BUILD / "passwords.log")
+
+    return under_load(20, change)
+
+
 def step_rotate() -> str:
     """SECRET_KEY and all passwords are rotated; whoever was logged in stays so."""
     old = inside("grep -o 'DATABASE_URL=.*' /etc/prodready/newsroom/env | sha256sum")
@@ -224,6 +241,7 @@ SEQUENCE = (
     Step("certificate", step_certificate),
     Step("pooler", step_pooler),
     Step("redis", step_redis),
+    Step("passwords", step_passwords),
     Step("rotate", step_rotate),
 )
 LAST = Step("destroy", step_destroy)

@@ -88,6 +88,16 @@ def render_users(ours, kept):
     return "".join(line for _name, line in sorted(lines))
 
 
+def renewed_users(text, verifiers):
+    """The same authentication file with the verifiers of some roles in it; who does not stand in it is not added."""
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        for name, secret, rest in parse_users(line):
+            if verifiers.get(name, secret) != secret:
+                lines[number] = " ".join(part for part in (_quoted(name), _quoted(verifiers[name]), rest) if part) + "\n"
+    return "".join(lines)
+
+
 def kept_users(text):
     """What an earlier run kept in an authentication file of ours."""
     return {name: secret for name, secret, rest in parse_users(text) if rest == KEPT}

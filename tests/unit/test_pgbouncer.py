@@ -71,6 +71,22 @@ def test_users_go_there_and_back_and_kept_ones_stay_kept():
     assert bouncer.render_users({"shop_app": SCRAM}, bouncer.kept_users(text)) == text
 
 
+USERS = '"a_app" "old"\n; a comment\n"b ""b" "old" kept\n'
+
+
+@pytest.mark.parametrize(
+    ("verifiers", "after"),
+    [
+        ({}, USERS),
+        ({"a_app": "old", "nobody": "new"}, USERS),
+        ({"a_app": "new"}, USERS.replace('"a_app" "old"', '"a_app" "new"')),
+        ({'b "b': 'n"w'}, USERS.replace('"b ""b" "old" kept', '"b ""b" "n""w" kept')),
+    ],
+)
+def test_only_the_roles_asked_for_get_another_verifier(verifiers, after):
+    assert bouncer.renewed_users(USERS, verifiers) == after
+
+
 @pytest.mark.parametrize(
     ("said", "problems"),
     [

@@ -135,24 +135,62 @@ def test_an_environment_is_given_no_variable_it_does_not_have():
 
 SHOWN = """\
 Type=notify
+TimeoutStopUSec=30s
 MainPID=10
 Id=shop.service
 ActiveState=active
 
 Type=oneshot
+TimeoutStopUSec=1min
 MainPID=11
 Id=shop-clear.service
 ActiveState=active
 
 Type=exec
+TimeoutStopUSec=1min
 MainPID=0
 Id=shop-worker@1.service
 ActiveState=failed
+
+Type=exec
+TimeoutStopUSec=5min
+MainPID=12
+Id=shop-mail.service
+ActiveState=active
+
+Type=exec
+TimeoutStopUSec=infinity
+MainPID=0
+Id=shop-again.service
+ActiveState=activating
 """
+UNITS = _service_hold.parse_units(SHOWN)
 
 
 def test_running_services_are_held_and_what_ends_by_itself_is_not():
-    assert _service_hold.parse_units(SHOWN) == {"shop.service": 10}
+    assert UNITS == {
+        "shop.service": {"state": "active", "pid": 10, "patience": 35},
+        "shop-mail.service": {"state": "active", "pid": 12, "patience": 305},
+        "shop-again.service": {"state": "activating", "pid": 0, "patience": 905},
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "plan"),
+    [
+        ([], []),
+        (["shop.service"], [(["shop.service"], 35)]),
+        (["shop-mail.service"], [(["shop-mail.service"], 305)]),
+        (["shop.service", "shop-mail.service", "shop-again.service"], [(["shop-again.service", "shop-mail.service"], 905), (["shop.service"], 35)]),
+    ],
+)
+def test_the_server_ends_when_the_slowest_task_is_done(names, plan):
+    assert _service_hold.hold_plan({name: UNITS[name] for name in names}, "shop.service") == plan
+
+
+def test_who_ends_first_waits_for_everybody():
+    units = {name: UNITS[name] for name in ("shop.service", "shop-mail.service")}
+    assert _service_hold.hold_seconds(units, "shop.service") == {"shop.service": 60, "shop-mail.service": 60 + 305 + 35}
 
 
 def test_a_hold_ends_by_itself():
