@@ -325,7 +325,8 @@ def test_a_date_in_a_name_is_no_hash(name, hashed):
 def site(answers, **params):
     """A site that answers each path with (status, type, body); a path it does not know with a JSON 404."""
     made = _nginx_site.Site.__new__(_nginx_site.Site)
-    made._p = {"pages": ["/"], "home_path": "/", "asset_paths": [], "static_url": "/static/", "media_url": "/media/", **params}
+    given = {"pages": ["/"], "home_path": "/", "asset_paths": [], "static_url": "/static/", "media_url": "/media/"}
+    made._p = {**given, "static_root": None, "static_previous_root": None, **params}
     made._domains, made._assets = ["shop.test"], None
 
     def get(target, headers=(), method="GET", host=None):
