@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What an overlay reads its values with: the text of these functions is copied into it. PRIVATE to the collection.
 
-They run in the application with nothing but the standard library, and each stands alone.
+They run in the application with nothing but the standard library, and each stands alone. What Django itself needs for a cache in Redis is
+taken from the application's own environment where it is there.
 """
 
 from __future__ import annotations
