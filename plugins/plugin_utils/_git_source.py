@@ -80,11 +80,11 @@ class Repository:
     def __init__(self, url: str, work: Path, secrets: Mapping[str, str], known_hosts: str = "") -> None:
         if "://" in url and urlsplit(url).password:
             raise ChecklistError(
-                f"django_app_source.repository is '{hide_credentials(url)}' with a password in it, which processes and logs "
+                f"source.repository is '{hide_credentials(url)}' with a password in it, which processes and logs "
                 "would show; expected a URL without one, and the token as git.token of the app in prodready_secrets (django_app_secrets.git.token)"
             )
         if url.startswith("-"):
-            raise ChecklistError(f"django_app_source.repository is '{url}', which is no URL. " + _WHERE.format("repository"))
+            raise ChecklistError(f"source.repository is '{url}', which is no URL. " + _WHERE.format("repository"))
         self.url = url
         self._work = work
         self._secrets = [value for key, value in secrets.items() if value and key in ("token", "deploy_key")]
@@ -127,7 +127,7 @@ class Repository:
                 check=False,
             )
         except FileNotFoundError:
-            raise ChecklistError("git is not installed on this machine, and django_app_source.type is git; install git") from None
+            raise ChecklistError("git is not installed on this machine, and source.type is git; install git") from None
         except subprocess.TimeoutExpired:
             raise ChecklistError(f"git did not finish within 300 s on {self.url}") from None
         if done.returncode != 0:

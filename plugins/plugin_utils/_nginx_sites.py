@@ -18,6 +18,18 @@ _METHOD = re.compile(r"[A-Z]+")
 #: An address, with a length of its prefix or without; ipaddress takes masks and zones as well, which nginx does not.
 _NETWORK = re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
 
+#: Key of nginx_sites → key of the app in prodready_apps from which it comes; the others are of the role alone.
+_OF_THE_APP = {
+    "client_max_body_size": "client_max_body_size_mb",
+    "hsts_max_age": "hsts_max_age",
+    "rate in rate_limits": "login or api in rate_limits",
+    "burst in rate_limits": "login_burst or api_burst in rate_limits",
+    "paths in rate_limits": "login_path, admin_path, jwt_obtain_path or api_path in contract",
+    "admin_path": "admin_path in contract",
+    "maintenance_open_paths": "liveness_path or readiness_path in contract",
+    "admin_allow or maintenance_allow": "admin_allow or maintenance_allow",
+}
+
 #: What is wrong: the key, what was found, what was expected.
 _Fault = tuple[str, str, str]
 
@@ -25,10 +37,14 @@ _Fault = tuple[str, str, str]
 def site_problems(sites: list[Mapping[str, Any]]) -> list[str]:
     """Every objection to sites with their defaults filled in, so that all are corrected in one go."""
     return [
-        f"found {found} at the site {site['name']}, expected {expected}. Change {key} in nginx_sites."
+        f"found {found} at the site {site['name']}, expected {expected}. Change {_where(key, site['name'])}."
         for site in sites
         for key, found, expected in _faults(site)
     ]
+
+
+def _where(key: str, site: str) -> str:
+    return f"{_OF_THE_APP[key]} of {site} in prodready_apps ({key} in nginx_sites)" if key in _OF_THE_APP else f"{key} in nginx_sites"
 
 
 def _faults(site: Mapping[str, Any]) -> Iterator[_Fault]:

@@ -49,7 +49,7 @@ def test_what_the_inventory_makes_of_an_app_is_let_through():
         ({"client_max_body_size": "0"}, "found '0' at the site shop, expected a size from 1k to 10g"),
         ({"client_max_body_size": "1023"}, "'1023'"),
         ({"client_max_body_size": "11g"}, "'11g'"),
-        ({"client_max_body_size": "10 m"}, "Change client_max_body_size"),
+        ({"client_max_body_size": "10 m"}, "Change client_max_body_size_mb of shop in prodready_apps (client_max_body_size in nginx_sites)."),
         ({"client_max_body_size": "10m\n"}, "client_max_body_size"),
         ({"proxy_read_timeout": 0}, "proxy_read_timeout 0 and upstream_timeout 30"),
         ({"proxy_read_timeout": 29}, "not less than upstream_timeout"),
