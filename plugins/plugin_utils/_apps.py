@@ -9,78 +9,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import _inventory
+from ._inventory import Key
 from ._verdict import ChecklistError
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 _DOMAIN = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
 
-#: What a probe has to know of an app; works for any Django project.
-CONTRACT_DEFAULTS: dict[str, Any] = {
-    "home_path": "/",
-    "liveness_path": None,
-    "readiness_path": None,
-    "login_path": None,
-    "admin_path": "/admin/",
-    "cors_origins": [],
-    "cors_path": None,
-    "jwt_path": None,
-    "jwt_obtain_path": None,
-    "api_path": None,
-    "hot_queries": [],
-    "text_search_config": None,
-}
-
-#: key → (type, default); None as default of a required key.
-_APP_KEYS: dict[str, tuple[type, Any]] = {
-    "domains": (list, None),
-    "source": (dict, None),
-    "settings_module": (str, None),
-    "wsgi": (str, ""),
-    "asgi": (str, ""),
-    "settings_overlay": (str, "auto"),
-    "environment": (dict, {}),
-    "requirements": (str, "auto"),
-    "require_hashes": (bool, True),
-    "silenced_checks": (dict, {}),
-    "commands": (list, []),
-    "certificate": (dict, {"provider": "own_ca"}),
-    "hsts_max_age": (int, 63072000),
-    "client_max_body_size_mb": (int, 10),
-    "static_url": (str, "/static/"),
-    "media_url": (str, "/media/"),
-    "workers": (int, 0),
-    "threads": (int, 2),
-    "worker_memory_mb": (int, 200),
-    "processes": (dict, {}),
-    "outbound": (list, ["localhost"]),
-    "pooling": (bool, True),
-    "pool_size": (int, 0),
-    "cache": (str, "database"),
-    "database_extensions": (list, []),
-    "canonical_host": (bool, True),
-    "rate_limits": (dict, {}),
-    "admin_allow": (list, []),
-    "maintenance_allow": (list, ["127.0.0.1/32", "::1/128"]),
-    "contract": (dict, {}),
-}
 #: What the host keeps below /etc/prodready and /var/lib/prodready beside the apps.
 _TAKEN = ("acme", "ca", "certificates", "maintenance", "pgbouncer", "postgresql", "redis", "tls")
-_REQUIRED = ("domains", "source", "settings_module")
-_CHOICES = {"settings_overlay": ("auto", "always", "never"), "cache": ("database", "redis", "none")}
-
-#: What one extra process needs; the role gunicorn says what each means.
-PROCESS_DEFAULTS: dict[str, Any] = {
-    "command": [],
-    "instances": 1,
-    "singleton": False,
-    "memory_mb": 200,
-    "connections": 1,
-    "stop_seconds": 60,
-    "schedule": "",
-}
-
-#: Requests of one address: log-ins (OWASP ASVS 2.2.1 asks for a limit against guessing), and calls of the API.
-RATE_LIMIT_DEFAULTS: dict[str, Any] = {"login": "10r/m", "login_burst": 10, "api": "20r/s", "api_burst": 40}
 _RATE = re.compile(r"^[1-9][0-9]{0,5}r/[sm]$")
 
 
@@ -98,15 +35,18 @@ def _validate_domains(name: str, domains: list[Any]) -> None:
             raise _mistake(name, f"domains holds '{domain}', which is not a host name in lower case without port and leading dot")
 
 
-def _merge(name: str, key: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _fits(key: Key, value: Any) -> bool:
+    return isinstance(value, key.kind) and isinstance(value, bool) == (key.kind is bool)
+
+
+def _merge(name: str, where: str, given: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
     """The user's part of a mapping over its defaults; a key that nobody knows is a mistake."""
     for word, value in given.items():
-        if word not in defaults:
-            raise _mistake(name, f"{key} has the unknown key '{word}'; known are {', '.join(defaults)}")
-        default = defaults[word]
-        if default is not None and (not isinstance(value, type(default)) or isinstance(value, bool) != isinstance(default, bool)):
-            raise _mistake(name, f"{key}.{word} must be a {type(default).__name__}, found {value!r}")
-    return {**defaults, **given}
+        if word not in keys:
+            raise _mistake(name, f"{where} has the unknown key '{word}'; known are {', '.join(keys)}")
+        if not _fits(keys[word], value) and not (value is None and keys[word].default is None):
+            raise _mistake(name, f"{where}.{word} must be a {keys[word].kind.__name__}, found {value!r}")
+    return {**_inventory.defaults_of(keys), **given}
 
 
 def _resolve_processes(name: str, processes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -116,14 +56,14 @@ def _resolve_processes(name: str, processes: Mapping[str, Any]) -> dict[str, dic
             raise _mistake(name, f"processes holds '{process}'; a name starts with a letter and has up to 31 lower case letters, digits and _")
         if not isinstance(options, Mapping):
             raise _mistake(name, f"processes.{process}: a mapping is expected, found {options!r}")
-        resolved[str(process)] = _merge(name, f"processes.{process}", options, PROCESS_DEFAULTS)
+        resolved[str(process)] = _merge(name, f"processes.{process}", options, _inventory.PROCESS)
         if not resolved[str(process)]["command"]:
             raise _mistake(name, f"processes.{process}.command is missing; the words to start the process are expected")
     return resolved
 
 
 def _resolve_rate_limits(name: str, limits: Mapping[str, Any]) -> dict[str, Any]:
-    resolved = _merge(name, "rate_limits", limits, RATE_LIMIT_DEFAULTS)
+    resolved = _merge(name, "rate_limits", limits, _inventory.RATE_LIMITS)
     for key in ("login", "api"):
         if resolved[key] and not _RATE.match(resolved[key]):
             raise _mistake(
@@ -150,32 +90,25 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
         raise _mistake(name, "the name is taken by what the host keeps beside the apps; choose another")
     if not isinstance(app, Mapping):
         raise _mistake(name, f"a mapping is expected, found {app!r}")
-    for key in app:
-        if key not in _APP_KEYS:
-            raise _mistake(name, f"unknown key '{key}'; known are {', '.join(_APP_KEYS)}")
-    for key in _REQUIRED:
-        if not app.get(key):
-            raise _mistake(name, f"{key} is missing")
+    for word in app:
+        if word not in _inventory.APP:
+            raise _mistake(name, f"unknown key '{word}'; known are {', '.join(_inventory.APP)}")
     resolved: dict[str, Any] = {"name": name}
-    for key, (kind, default) in _APP_KEYS.items():
-        value = app.get(key, default)
-        if value is None:
-            value = default
-        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-            raise _mistake(name, f"{key} must be a {kind.__name__}, found {value!r}")
-        resolved[key] = value
+    for word, key in _inventory.APP.items():
+        if key.required and not app.get(word):
+            raise _mistake(name, f"{word} is missing")
+        value = key.default if app.get(word) is None else app[word]
+        if not _fits(key, value):
+            raise _mistake(name, f"{word} must be a {key.kind.__name__}, found {value!r}")
+        if key.choices and value not in key.choices:
+            raise _mistake(name, f"{word} is '{value}'; one of {', '.join(key.choices)} is expected")
+        resolved[word] = value
     _validate_domains(name, resolved["domains"])
-    for key, choices in _CHOICES.items():
-        if resolved[key] not in choices:
-            raise _mistake(name, f"{key} is '{resolved[key]}'; one of {', '.join(choices)} is expected")
-    for key in ("admin_allow", "maintenance_allow"):
-        _validate_networks(name, key, resolved[key])
+    for word in ("admin_allow", "maintenance_allow"):
+        _validate_networks(name, word, resolved[word])
     if resolved["wsgi"] and resolved["asgi"]:
         raise _mistake(name, "wsgi and asgi are both set; one of them serves the project. Remove the other")
-    unknown = set(resolved["contract"]) - set(CONTRACT_DEFAULTS)
-    if unknown:
-        raise _mistake(name, f"contract has the unknown key '{sorted(unknown)[0]}'; known are {', '.join(CONTRACT_DEFAULTS)}")
-    resolved["contract"] = {**CONTRACT_DEFAULTS, **resolved["contract"]}
+    resolved["contract"] = _merge(name, "contract", resolved["contract"], _inventory.CONTRACT)
     resolved["processes"] = _resolve_processes(name, resolved["processes"])
     resolved["rate_limits"] = _resolve_rate_limits(name, resolved["rate_limits"])
     resolved["wsgi"] = resolved["wsgi"] or resolved["settings_module"].split(".")[0] + ".wsgi:application"

@@ -26,6 +26,8 @@ def test_defaults_are_filled_in():
         ("shop", {"settings_module": ""}, "settings_module is missing"),
         ("shop", {"threads": True}, "threads must be a int"),
         ("shop", {"contract": {"login": "/x"}}, "unknown key 'login'; known are home_path"),
+        ("shop", {"contract": {"home_path": 5}}, "contract.home_path must be a str, found 5"),
+        ("shop", {"contract": {"cors_origins": "https://a.example.org"}}, "contract.cors_origins must be a list"),
         ("acme", {}, "taken by what the host keeps"),
         ("Shop", {}, "starts with a letter"),
         ("shop", {"pooling": 1}, "pooling must be a bool"),
