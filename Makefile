@@ -54,7 +54,7 @@ projects: setup ## Projects that are not ours: one that wagtail makes, one from 
 catalogue: setup ## Build checklist/catalogue.json from its YAML
 	@$(BIN)/python tools/catalogue
 
-docs: setup ## Write the option tables of the roles from their argument specs
+docs: setup ## Write the option tables of the roles and of docs/inventory.md
 	@$(BIN)/python tools/docs
 
 format: setup ## Format the Python code

@@ -19,7 +19,8 @@ _OBJECT = (
 )
 _PACKAGE = (
     "The application server would not start with the new release: importing {name} ends with {error}. Expected: uvicorn and uvicorn-worker "
-    "serve an asynchronous project; the current release is untouched. Correct the project's requirements, or django_app_asgi_server"
+    "serve an asynchronous project; the current release is untouched. Correct the project's requirements, or asgi of the app in "
+    "prodready_apps (django_app_asgi_server)"
 )
 _PROGRAMS = (
     "The new release has no {programs}. Expected: every program that a unit of the app starts with, in {release}; the current release is "

@@ -114,7 +114,7 @@ def resolve_all(app, declared, current):
         try:
             processes.append(resolve(app, str(name), declared[name], current))
         except ProcessError as error:
-            problems.append("gunicorn_processes: {0}".format(error))
+            problems.append("processes of the app in prodready_apps (gunicorn_processes): {0}".format(error))
     return processes, problems
 
 

@@ -198,7 +198,7 @@ def refuse_strangers(entry, roles, database):
     found = strangers(entry, roles, database)
     if found:
         raise Refusal(
-            "found {0}, made by somebody else; expected no such name, or one that this role made. Choose other names in postgresql_databases, "
+            "found {0}, made by somebody else; expected no such name, or one that this role made. Name the app otherwise in prodready_apps (other names in postgresql_databases), "
             "or set postgresql_adopt_existing: true, which gives the database and its schema public to {1}, sets the roles' passwords and "
             "leaves every table to whom it belongs".format(" and ".join(found), entry["owner"])
         )
@@ -231,7 +231,9 @@ def cluster_facts(entry, roles, database, template_encoding="UTF8"):
     if database is not None and database["encoding"] != "UTF8":
         raise Refusal(
             "database {0} is encoded in {1}; UTF8 is expected, and an existing database cannot be converted in place. "
-            "Dump it, drop it and run the role again, or name another one in postgresql_databases".format(entry["name"], database["encoding"])
+            "Dump it, drop it and run the role again, or name the app otherwise in prodready_apps (another name in postgresql_databases)".format(
+                entry["name"], database["encoding"]
+            )
         )
     owner, app = entry["owner"], entry["app_role"]
     facts = _role_facts(owner, entry["owner_password"], roles.get(owner))
@@ -355,8 +357,11 @@ def _search_facts(entry, at, found):
     if not copied and search_names(entry):
         raise Refusal(
             "found no text search configuration {0} in PostgreSQL; expected one of those that `\\dF` lists, such as english; one of your own is "
-            "made from text_search. Change {1} of {2} in postgresql_databases".format(
-                search_names(entry)["copied"][1], "text_search.copy" if search else "text_search_config", entry["name"]
+            "made from a mapping. Change contract.text_search_config{1} of {2} in prodready_apps ({3} in postgresql_databases)".format(
+                search_names(entry)["copied"][1],
+                ".copy" if search else "",
+                entry["name"],
+                "text_search.copy" if search else "text_search_config",
             )
         )
     if not search:

@@ -183,7 +183,9 @@ def main():
         texts = {kind: text_of(params, kind) for kind in ("certificate", "key")}
         certificate = judge(texts, params["domains"], folder)
     except (Refused, _x509.CertificateError) as error:
-        module.fail_json(msg=f"certificate_certificates, entry '{params['name']}': {error}. Nothing was changed.")
+        module.fail_json(
+            msg=f"certificate of {params['name']} in prodready_apps (its entry in certificate_certificates): {error}. Nothing was changed."
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     changed = place(module, texts, os.path.join(params["directory"], params["name"]))

@@ -127,14 +127,14 @@ from ansible_collections.prodready.django.plugins.module_utils._releases import 
 SENTENCES = {
     "settings": (
         "The project does not start with its production environment: {error}. Expected: settings module {settings} and all "
-        "installed apps import in {directory}. Correct the project, or django_app_settings_module, django_app_environment "
-        "or django_app_secrets.environment"
+        "installed apps import in {directory}. Correct the project, or settings_module or environment of the app in prodready_apps "
+        "(django_app_settings_module, django_app_environment), or its environment in prodready_secrets (django_app_secrets.environment)"
     ),
     "check": ("`check --deploy` of the project could not run: {error}. Expected: no error while the URLs and apps are loaded. Correct the project"),
     "database": (
         "The project cannot use its database as its own role: {error}. Expected: a connection and the right to read its "
-        "tables. Run the postgresql role first, or correct django_app_database and "
-        "django_app_secrets.database_app_password"
+        "tables. Run the postgresql role first, or correct database_app_password of the app in prodready_secrets "
+        "(django_app_secrets.database_app_password, and django_app_database where the role is used alone)"
     ),
 }
 
@@ -177,9 +177,14 @@ def objection(seen, project, static_url):
         return SENTENCES[seen["stage"]].format(error=error.rstrip("."), settings=settings, directory=project.directory)
     if seen["findings"]:
         return (
-            "`check --deploy --fail-level WARNING` has {} finding(s): {} Expected: none. Correct the settings, or silence a "
-            "finding with its reason in SILENCED_SYSTEM_CHECKS"
-        ).format(len(seen["findings"]), " ".join("({level} {id}) {message}".format(**found) for found in seen["findings"]))
+            "`check --deploy --fail-level WARNING` has {} finding(s): {} Expected: none. Correct the settings, or accept a "
+            "finding with its reason: silenced_checks: {{{}: 'why it does not apply'}} of the app in prodready_apps (django_app_silenced_checks), or "
+            "SILENCED_SYSTEM_CHECKS of the settings"
+        ).format(
+            len(seen["findings"]),
+            " ".join("({level} {id}) {message}".format(**found) for found in seen["findings"]),
+            seen["findings"][0]["id"],
+        )
     if seen["collects_static"] and static_url and seen["static"]["url"].startswith("/") and seen["static"]["url"] != static_url:
         return (
             "STATIC_URL of the settings is '{}', and static files are served under '{}'; expected the same. Correct static_url of "

@@ -193,7 +193,7 @@ class Build:
         text = re.sub(r"://[^/@\s]+@", "://***@", mask(text, self.params["uv_secrets"].values()))
         text = text.rstrip(".") or "it said nothing"
         what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
-        remedy = "Correct the project's requirements, or django_app_uv_environment where the index does not answer"
+        remedy = "Correct the project's requirements, or uv_environment of the app in prodready_secrets where the index does not answer"
         if "hash mismatch" in text.lower():
             remedy = "What the index has is not what the project vouches for: lock the requirements again, or find out who changed the file"
         return "building release {} failed at `{}`, which ended with {}: {}. Expected: it succeeds; the current release is untouched. {}".format(

@@ -110,7 +110,8 @@ from ansible_collections.prodready.django.plugins.module_utils._releases import 
 
 SENTENCE = (
     "The settings {settings} cannot be read with the production environment: {error}. Expected: the module is imported in {directory}. "
-    "Correct the project, or django_app_settings_module, django_app_environment or django_app_secrets.environment"
+    "Correct the project, or settings_module or environment of the app in prodready_apps (django_app_settings_module, "
+    "django_app_environment), or its environment in prodready_secrets (django_app_secrets.environment)"
 )
 
 

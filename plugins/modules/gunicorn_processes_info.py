@@ -68,7 +68,7 @@ problems:
   returned: always
   type: list
   elements: str
-  sample: ["gunicorn_processes: beat: found instances 2 of a singleton, expected 1"]
+  sample: ["processes of the app in prodready_apps (gunicorn_processes): beat: found instances 2 of a singleton, expected 1"]
 missing:
   description: What the release in force lacks; empty also where there is no release yet.
   returned: always
@@ -120,7 +120,7 @@ def wrong_schedules(module, processes):
             if rc != 0:
                 said = (err.strip().splitlines() or ["no message"])[-1]
                 problems.append(
-                    "gunicorn_processes: {0}: found schedule {1!r}, expected a calendar event such as '*-*-* 03:00' or 'hourly' "
+                    "processes of the app in prodready_apps (gunicorn_processes): {0}: found schedule {1!r}, expected a calendar event such as '*-*-* 03:00' or 'hourly' "
                     "(systemd says: {2}). Change schedule.".format(process["name"], process["schedule"], said)
                 )
     return problems

@@ -26,7 +26,7 @@ _TAKEN = frozenset(
 OWN_VARIABLES = {
     "SECRET_KEY": "secret_key of the app in prodready_secrets",
     "SECRET_KEY_FALLBACKS": "secret_key_fallbacks of the app in prodready_secrets",
-    "DATABASE_URL": "database_app_password of the app in prodready_secrets and django_app_database",
+    "DATABASE_URL": "database_app_password of the app in prodready_secrets (and django_app_database)",
     "DJANGO_SETTINGS_MODULE": "settings_module of the app in prodready_apps",
     "ALLOWED_HOSTS": "domains of the app in prodready_apps",
     "CSRF_TRUSTED_ORIGINS": "django_app_csrf_trusted_origins",
@@ -46,25 +46,25 @@ def _name(options: Mapping[str, Any]) -> Iterator[str]:
     name = options["name"]
     if not _NAME.match(name):
         yield (
-            f"django_app_name is '{name}'; expected a letter and up to 30 more lower case letters, digits and _: "
-            "it names a user, a database and a unit. Change the app's key in prodready_apps"
+            f"the app's name is '{name}'; expected a letter and up to 30 more lower case letters, digits and _: "
+            "it names a user, a database and a unit. Change the app's key in prodready_apps (django_app_name)"
         )
     elif name in _TAKEN:
-        yield f"django_app_name is '{name}', which is a user of the system; expected a name of its own. Change the app's key in prodready_apps"
+        yield f"the app's name is '{name}', which is a user of the system; expected a name of its own. Change the app's key in prodready_apps (django_app_name)"
 
 
 def _domains(options: Mapping[str, Any]) -> Iterator[str]:
     where = f"Change domains of {options['name']} in prodready_apps (django_app_domains)"
     if not options["domains"]:
-        yield f"django_app_domains is empty; expected at least one name the site is served under. {where}"
+        yield f"domains is empty; expected at least one name the site is served under. {where}"
     for domain in options["domains"]:
         text = str(domain)
         if "*" in text:
-            yield f"django_app_domains holds '{text}', with which Django answers to any Host header; expected each name in full. {where}"
+            yield f"domains holds '{text}', with which Django answers to any Host header; expected each name in full. {where}"
         elif text.startswith("."):
-            yield f"django_app_domains holds '{text}', which lets every subdomain in; expected each name in full. {where}"
+            yield f"domains holds '{text}', which lets every subdomain in; expected each name in full. {where}"
         elif not _DOMAIN.match(text):
-            yield f"django_app_domains holds '{text}'; expected a host name in lower case, without scheme, port and path. {where}"
+            yield f"domains holds '{text}'; expected a host name in lower case, without scheme, port and path. {where}"
 
 
 def _secrets(options: Mapping[str, Any]) -> Iterator[str]:

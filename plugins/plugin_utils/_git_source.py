@@ -97,11 +97,11 @@ class Repository:
         self._shown = hide_credentials(url)
         if has_credentials(url):
             raise ChecklistError(
-                f"django_app_source.repository is '{self._shown}' with a user, token or password in it, which processes and logs would "
+                f"source.repository is '{self._shown}' with a user, token or password in it, which processes and logs would "
                 f"show; expected a URL without. {TOKEN}"
             )
         if url.startswith("-"):
-            raise ChecklistError(f"django_app_source.repository is '{self._shown}', which is no URL. " + _WHERE.format("repository"))
+            raise ChecklistError(f"source.repository is '{self._shown}', which is no URL. " + _WHERE.format("repository"))
         self._url = url
         self._work = work
         self._secrets = [value for key, value in secrets.items() if value and key in ("token", "deploy_key")]
@@ -144,7 +144,7 @@ class Repository:
                 check=False,
             )
         except FileNotFoundError:
-            raise ChecklistError("git is not installed on this machine, and django_app_source.type is git; install git") from None
+            raise ChecklistError("git is not installed on this machine, and source.type is git; install git") from None
         except subprocess.TimeoutExpired:
             raise ChecklistError(f"git did not finish within 300 s on {self._shown}") from None
         if done.returncode != 0:

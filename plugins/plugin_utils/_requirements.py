@@ -40,7 +40,7 @@ def detect(source: Source, *, option: str, project_path: str, require_hashes: bo
             raise ChecklistError(
                 f"{plan.path} has no hash for {', '.join(naked[:3])}{' and others' if len(naked) > 3 else ''}; expected "
                 "--hash=sha256:… on every requirement (`uv pip compile --generate-hashes` writes them). Hash the file, choose "
-                f"another one with {_WHERE}, or set django_app_require_hashes: false"
+                f"another one with {_WHERE}, or set require_hashes: false of the app in prodready_apps (django_app_require_hashes)"
             )
     return plan
 

@@ -98,7 +98,7 @@ def _refuse_escape(entry: Entry, origin: str) -> None:
         if entry.link.startswith("/") or target.split("/")[0] == "..":
             raise ChecklistError(
                 f"{origin}: the link '{entry.path}' leads to '{entry.link}', out of the project, where the host has nothing; "
-                "replace it by the file, or name it in django_app_source.exclude"
+                "replace it by the file, or name it in source.exclude of the app in prodready_apps (django_app_source.exclude)"
             )
 
 
@@ -114,8 +114,8 @@ def read_tree(top: str, patterns: Sequence[str]) -> Source:
     place = Path(top).expanduser()
     if not place.is_dir():
         raise ChecklistError(
-            f"django_app_source.path is '{top}', which is no directory on this machine; "
-            "expected the project's directory. Correct source.path of the app in prodready_apps"
+            f"source.path is '{top}', which is no directory on this machine; "
+            "expected the project's directory. Correct source.path of the app in prodready_apps (django_app_source.path)"
         )
     return Source(_walk(str(place), "", tuple(patterns)), str(place))
 
@@ -142,8 +142,8 @@ def read_files(files: Mapping[str, str], origin: str) -> Source:
         place = Path(str(path)).expanduser()
         if not place.is_file():
             raise ChecklistError(
-                f"django_app_source.files has '{path}' for {name}, which is no file on this machine; expected one. "
-                "Correct source.files of the app in prodready_apps"
+                f"source.files has '{path}' for {name}, which is no file on this machine; expected one. "
+                "Correct source.files of the app in prodready_apps (django_app_source.files)"
             )
         entries.append(Entry(normal(str(name)), False, "", place.read_bytes))
     return Source(entries, origin)
@@ -154,15 +154,17 @@ def read_archive(path: str, patterns: Sequence[str]) -> Source:
     place = Path(path).expanduser()
     if not place.is_file():
         raise ChecklistError(
-            f"django_app_source.path is '{path}', which is no file on this machine; "
-            "expected a tar or zip archive of the project. Correct source.path of the app in prodready_apps"
+            f"source.path is '{path}', which is no file on this machine; "
+            "expected a tar or zip archive of the project. Correct source.path of the app in prodready_apps (django_app_source.path)"
         )
     if tarfile.is_tarfile(place):
         entries = list(_tar_entries(tarfile.open(place)))  # noqa: SIM115 - read from until the process ends
     elif zipfile.is_zipfile(place):
         entries = list(_zip_entries(zipfile.ZipFile(place)))
     else:
-        raise ChecklistError(f"{path} is neither a tar nor a zip archive; expected one of them in django_app_source.path")
+        raise ChecklistError(
+            f"{path} is neither a tar nor a zip archive; expected one of them in source.path of the app in prodready_apps (django_app_source.path)"
+        )
     tops = {entry.path.split("/")[0] for entry in entries}
     if len(tops) == 1 and all("/" in entry.path for entry in entries):
         entries = [Entry(e.path.split("/", 1)[1], e.executable, e.link, e.read) for e in entries]

@@ -38,9 +38,9 @@ def test_good_options_meet_no_objection():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": "My-App"}, ["django_app_name is 'My-App'"]),
+        ({"name": "My-App"}, ["the app's name is 'My-App'", "prodready_apps (django_app_name)"]),
         ({"name": "postgres"}, ["a user of the system"]),
-        ({"domains": []}, ["django_app_domains is empty"]),
+        ({"domains": []}, ["domains is empty", "prodready_apps (django_app_domains)"]),
         ({"domains": ["*"]}, ["holds '*'", "any Host header"]),
         ({"domains": ["*.example.org"]}, ["holds '*.example.org'"]),
         ({"domains": [".example.org"]}, ["every subdomain"]),

@@ -138,7 +138,10 @@ def test_programs_that_a_release_lacks_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "variable"),
-    [("shop.wsgi:application", "wsgi or asgi of the app in prodready_apps (django_app_server)"), ("uvicorn", "django_app_asgi_server")],
+    [
+        ("shop.wsgi:application", "wsgi or asgi of the app in prodready_apps (django_app_server)"),
+        ("uvicorn", "asgi of the app in prodready_apps (django_app_asgi_server)"),
+    ],
 )
 def test_the_sentence_has_the_errors_last_line_and_what_to_change(name, variable):
     sentence = serving.loading_objection({"name": name, "error": "Warning: x\nImportError: no such class.", "wants": ""}, "/srv/shop")

@@ -148,7 +148,7 @@ def test_systemd_reads_back_exactly_the_word(word, quoted):
 def test_a_wrong_declaration_is_refused_with_found_expected_and_key(name, declared, words):
     processes, problems = _gunicorn_processes.resolve_all("alpha", {name: declared}, CURRENT)
     assert processes == [] and len(problems) == 1
-    assert all(word in problems[0] for word in ["gunicorn_processes: ", *words]), problems
+    assert all(word in problems[0] for word in ["processes of the app in prodready_apps (gunicorn_processes): ", *words]), problems
 
 
 def test_the_needs_of_all_instances_are_added_up_and_numbers_may_be_text():

@@ -209,9 +209,9 @@ def test_a_declared_search_is_made_once_and_becomes_the_default():
 
 
 def test_a_language_that_postgresql_does_not_have_is_refused():
-    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change text_search.copy of shop"):
+    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change contract.text_search_config.copy of shop"):
         search_changes({"copied": {}, "made": {}})
-    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change text_search_config of shop"):
+    with pytest.raises(planning.Refusal, match="found no text search configuration english .*Change contract.text_search_config of shop"):
         changes_inside(search={"copied": {}})
 
 
