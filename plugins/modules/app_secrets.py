@@ -309,7 +309,7 @@ def main():
             change.put_in_force() if change.needed else change.reach()
         served = change.services.served
     except (OSError, ObservationError) as error:
-        module.fail_json(msg="{0}: {1}. Repair that, and run the same again.".format(params["name"], error))
+        module.fail_json(msg="{0}: {1}. Repair that, and run the same again.".format(params["name"], str(error).rstrip(".")))
     module.exit_json(
         changed=change.needed,
         deployed=True,
