@@ -46,7 +46,9 @@ def imported(file):
 @pytest.mark.parametrize("file", PURE, ids=lambda file: file.stem)
 def test_only_the_standard_library_and_ourselves_are_imported(file):
     # Django is what some scripts look at, and gunicorn how one of them loads it, in the application's own interpreter
-    allowed = sys.stdlib_module_names | ({"django", "corsheaders", "rest_framework_simplejwt", "gunicorn"} if file.stem.startswith("_django_") else set())
+    allowed = sys.stdlib_module_names | (
+        {"django", "corsheaders", "rest_framework_simplejwt", "gunicorn"} if file.stem.startswith("_django_") else set()
+    )
     if file.stem == "_rotation":  # no part of the engine: it edits a vault file within Ansible, which brings PyYAML
         allowed = allowed | {"yaml"}
     foreign = {name for name in imported(file) if name.split(".")[0] not in allowed and not name.startswith(OURS)}
