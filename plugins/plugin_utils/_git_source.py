@@ -189,4 +189,6 @@ class Repository:
                 f"the git ref '{commit}' does not exist in {self._shown}; expected a branch, a tag or a full commit id. " + _WHERE.format("version")
             )
         self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
-        return read_archive(str(self._work / "source.tar"), patterns)
+        source = read_archive(str(self._work / "source.tar"), patterns)
+        source.origin = f"{hide_credentials(self.url)} at {version}"
+        return source
