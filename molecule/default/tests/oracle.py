@@ -211,6 +211,34 @@ def agrees(app: App, item: str) -> tuple[bool | str, list[str]]:
     return (bool(claims) and all(holds for _claim, holds in claims), [claim for claim, holds in claims if not holds])
 
 
+def database_cache(app: App) -> Iterator[Claim]:
+    """What `cache: database` promises an app. No item of the scenario's scope is about it, so it stands beside them."""
+    front_page, ours = f"https://{app.domain}/", f"cache_key LIKE '{app.name}:1:oracle:%'"
+
+    def fill(rows: int) -> int:
+        """How many rows of ours are left after the app has stored a page beside that many."""
+        app.psql(f"DELETE FROM prodready_cache WHERE {ours} OR cache_key LIKE '{app.name}:1:kept:%'")
+        values = f"SELECT '{app.name}:1:oracle:' || n, '', now() + interval '1 hour' FROM generate_series(1, {rows}) n"
+        app.psql(f"INSERT INTO prodready_cache (cache_key, value, expires) {values}")
+        app.curl(front_page)
+        return int(app.psql(f"SELECT count(*) FROM prodready_cache WHERE {ours}") or -1)
+
+    yield "the process is told of the table", app.environment("CACHE_URL") == "dbcache://prodready_cache"
+    owner = app.psql("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('public.prodready_cache')")
+    yield f"the table is there, and its owner's (found {owner or 'none'})", owner == f"{app.name}_owner"
+    app.psql(f"DELETE FROM prodready_cache WHERE cache_key LIKE '{app.name}:1:kept:%'")
+    page = app.curl(front_page)
+    kept = app.psql(f"SELECT count(*) FROM prodready_cache WHERE cache_key LIKE '{app.name}:1:kept:%' AND expires > now()")
+    yield f"a page that was asked for is a row ({kept})", page.status == 200 and int(kept or 0) >= 1
+    strangers = app.psql(f"SELECT count(*) FROM prodready_cache WHERE cache_key NOT LIKE '{app.name}:%'")
+    yield "every key is below the app's prefix", strangers == "0"
+    try:
+        yield "more rows stay than Django's 300", fill(1000) == 1000
+        yield "beyond 10000 some are dropped, and not all", 0 < fill(10100) < 10100
+    finally:
+        app.psql(f"DELETE FROM prodready_cache WHERE {ours}")
+
+
 # --- Environment Variables --------------------------------------------------------------------
 
 

@@ -79,6 +79,11 @@ def test_the_report_says_what_the_oracle_finds(item):
     DECIDED[item] = verdicts.pop()
 
 
+def test_a_cache_in_the_database_is_a_table_that_is_used_and_bounded():
+    app = next(app for app in apps() if app.name == "gazette")
+    assert [claim for claim, holds in oracle.database_cache(app) if not holds] == []
+
+
 def test_at_least_25_items_were_decided():
     """Runs last."""
     assert len(DECIDED) >= 25, f"{len(DECIDED)} items: {sorted(DECIDED)}"
