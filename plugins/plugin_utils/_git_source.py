@@ -190,5 +190,5 @@ class Repository:
             )
         self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
         source = read_archive(str(self._work / "source.tar"), patterns)
-        source.origin = f"{hide_credentials(self.url)} at {version}"
+        source.origin = f"{self._shown} at {version}"
         return source

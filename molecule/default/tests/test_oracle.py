@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 # What lies outside of the scope is reported of breaks alone.
 SCOPE = yaml.safe_load((Path(__file__).parents[1] / "molecule.yml").read_text())["provisioner"]["inventory"]["group_vars"]["all"]["prodready_scope"]
-ITEMS = sorted((item for item in oracle.ORACLES if item.split(".")[0] in SCOPE), key=lambda item: (item in oracle.ROUGH, list(oracle.ORACLES).index(item)))
+ITEMS = sorted(
+    (item for item in oracle.ORACLES if item.split(".")[0] in SCOPE), key=lambda item: (item in oracle.ROUGH, list(oracle.ORACLES).index(item))
+)
 TOOLS = "command -v curl openssl || DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends curl openssl"
 DECIDED: dict[str, bool | str] = {}
 
