@@ -92,7 +92,7 @@ def test_the_files_of_a_tag_are_fetched(repository):
     assert source.resolve("v1") == source.resolve("main") == commit
     fetched = source.fetch(commit, "v1", ())
     assert [(entry.path, entry.read()) for entry in fetched.entries] == [("manage.py", b"print()")]
-    assert fetched.origin == f"{source.url} at v1"
+    assert fetched.origin == f"{source._shown} at v1"
 
 
 def test_a_commit_that_is_not_there_is_a_sentence(repository):
