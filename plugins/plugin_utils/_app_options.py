@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
+
+from ._gunicorn_size import LEAST_WORKERS, threads, workers_by_cores
 
 #: Where PostgreSQL and the pooler are, unless postgresql_port and pgbouncer_port say otherwise.
 SERVER_PORT = 5432
@@ -22,17 +23,15 @@ def count_workers(apps: list[dict[str, Any]], facts: Mapping[str, Any]) -> list[
     fixed = sum(app["workers"] * app["worker_memory_mb"] + _process_memory(app) for app in apps)
     open_ones = [app for app in apps if not app["workers"]]
     share = max(0, half - fixed) // max(1, len(open_ones))
-    counted = [{**app, "workers": app["workers"] or max(2, min(2 * cores + 1, share // max(1, app["worker_memory_mb"])))} for app in apps]
-    return [{**app, "threads": app["threads"] or _threads(cores, app["workers"])} for app in counted]
+    counted = [
+        {**app, "workers": app["workers"] or max(LEAST_WORKERS, min(workers_by_cores(cores), share // max(1, app["worker_memory_mb"])))}
+        for app in apps
+    ]
+    return [{**app, "threads": app["threads"] or threads(cores, app["workers"])} for app in counted]
 
 
 def _half(facts: Mapping[str, Any]) -> int:
     return int(facts["memtotal_mb"]) // 2
-
-
-def _threads(cores: int, workers: int) -> int:
-    """As role gunicorn works them out: two, and up to eight where there are fewer workers than the cores allow."""
-    return min(8, max(2, math.ceil(2 * (2 * cores + 1) / workers)))
 
 
 def memory_problem(apps: list[dict[str, Any]], facts: Mapping[str, Any], budget_mb: Any = 0) -> str:

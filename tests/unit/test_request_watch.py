@@ -54,8 +54,7 @@ def _render(**values):
         "gunicorn_max_requests": 1000,
         "gunicorn_max_requests_jitter": 100,
         "__gunicorn_socket": "site.socket",
-        "__gunicorn_workers": 2,
-        "__gunicorn_threads": 2,
+        "__gunicorn_size": {"workers": 2, "threads": 2},
     }
     return environment.get_template("gunicorn.conf.py.j2").render({**defaults, **values})
 
@@ -153,7 +152,7 @@ def test_a_stuck_request_is_ended_with_its_worker_and_the_others_go_on(serve):
 
 
 def test_a_worker_with_every_thread_stuck_makes_room_for_another(serve):
-    server = serve(__gunicorn_workers=1)
+    server = serve(__gunicorn_size={"workers": 1, "threads": 2})
     began = time.monotonic()
     stuck = [server.ask("/both") for _number in range(2)]
     assert [server.answer(sock) for sock in stuck] == ["closed", "closed"]
@@ -163,7 +162,7 @@ def test_a_worker_with_every_thread_stuck_makes_room_for_another(serve):
 
 
 def test_what_the_worker_does_beside_is_answered_first(serve):
-    server = serve(__gunicorn_workers=1)
+    server = serve(__gunicorn_size={"workers": 1, "threads": 2})
     stuck = server.ask("/stuck")
     time.sleep(1.2)
     slow = server.ask("/slow")
@@ -173,7 +172,7 @@ def test_what_the_worker_does_beside_is_answered_first(serve):
 
 
 def test_a_worker_is_left_alone_as_long_as_its_requests_end_in_time(serve):
-    server = serve(__gunicorn_workers=1)
+    server = serve(__gunicorn_size={"workers": 1, "threads": 2})
     pid = server.get("/")
     assert [server.get("/slow") for _number in range(2)] == [pid, pid]
     assert server.said().count("Booting worker") == 1
