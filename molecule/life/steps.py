@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
-from harness import ROOT, Play, Red, Scenario, Step, items, reds, say  # noqa: E402 - beside this folder
+from harness import ROOT, Play, Red, Scenario, Step, explain, items, reds, say  # noqa: E402 - beside this folder
 
 SCENARIO = Scenario("life", ("old",))
 FOLDER, BUILD, REPORTS = SCENARIO.folder, SCENARIO.build, SCENARIO.reports
@@ -105,17 +105,20 @@ def step_refuse() -> str:
 
 
 def step_adopt() -> str:
-    """Adopted, what was there goes on working beside what is ours."""
+    """Adopted, what was there goes on working beside what is ours; all is green but what somebody else's site does not do."""
     play = site("adopt.log", *SUDO, *ADOPT)
     alive("after adoption")
-    report = SCENARIO.latest()
-    red = reds(report)
-    (BUILD / "red.json").write_text(json.dumps(red, indent=1))
+    failed = [task for task in play.tasks("fatal") if not task.startswith("Write the report")]
+    if failed:
+        raise Red("; ".join(failed), "no failed task", play.log)
     if inside("old", NEWSROOM).strip() != "200":
         raise Red(f"newsroom answers {inside('old', NEWSROOM)}", "200", play.log)
-    if play.tasks("fatal"):
-        raise Red("; ".join(play.tasks("fatal")), "no failed task", play.log)
-    return f"rc {play.code}: {report['verdict']['line']}"
+    report = SCENARIO.latest()
+    red = reds(report)
+    theirs = [line for line in explain(report, red) if "legacy.test, location /app/" in line]
+    if red != {"web_server.reverse_proxy": "fail"} or not theirs:
+        raise Red("\n".join(explain(report, red)), "one red item: the site legacy.test does not tell its application how it is asked", play.log)
+    return report["verdict"]["line"]
 
 
 def step_again() -> str:
