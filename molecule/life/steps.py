@@ -77,12 +77,15 @@ def step_audit() -> str:
 
 
 def step_sudo() -> str:
-    """A missing or a wrong sudo password is said in a sentence."""
+    """A missing or a wrong sudo password is said in a sentence, and there is a report all the same."""
     for name, options in (("missing", ()), ("wrong", ("-e", "ansible_become_password=wrong"))):
+        before = SCENARIO.run_id()
         play = site(f"sudo-{name}.log", *options)
         if play.code == 0 or not re.search(r"sudo password|password is required|[Pp]assword", play.text):
             raise Red(f"rc {play.code}", "a failure that speaks of the password", play.log)
-    return "said twice"
+        if SCENARIO.run_id() == before or len(items(SCENARIO.latest())) != 176:
+            raise Red("no report of this run", "176 lines, whatever became of the host", play.log)
+    return "said twice, with a report each"
 
 
 def step_refuse() -> str:
