@@ -20,7 +20,7 @@ from load import Browser, Load, Shot, log_in  # noqa: E402
 SCENARIO = Scenario("load", ("busy",))
 FOLDER, BUILD = SCENARIO.folder, SCENARIO.build
 playbook = SCENARIO.playbook
-DOMAIN, RATE = "newsroom.test", 200
+DOMAIN, RATE, EDITORS = "newsroom.test", 200, 4
 SECRETS = """---
 # Made for this scenario and of no use anywhere else.
 prodready_secrets:
@@ -61,17 +61,21 @@ def mixed() -> list[Shot]:
     slug = inside("cd / && runuser -u postgres -- psql -XAtq -d newsroom -c 'SELECT slug FROM articles_article ORDER BY id LIMIT 1'").strip()
     if not slug:
         raise Red("no article", "a seeded newsroom")
-    editor = Browser(log_in(address(), DOMAIN, "/accounts/login/", "editor", "Load05TpwOFInmnEmgrXzh8J"), DOMAIN)
     form = (("Content-Type", "application/x-www-form-urlencoded"),)
-    return [
-        Shot("style", 50, style_sheet()),
-        Shot("front", 14, "/", contains=b"</html>"),
-        Shot("article", 12, f"/articles/{slug}/", contains=b"</html>"),
-        Shot("api", 8, "/api/v1/articles/"),
-        Shot("health", 8, "/health/live"),
-        Shot("session", 6, "/accounts/profile/", contains=b"editor", browser=editor),
-        Shot("comment", 2, f"/articles/{slug}/comments/", "POST", form, b"body=Well+said.", expect=(302,), browser=editor),
+    shots = [
+        Shot("style", 100, style_sheet()),
+        Shot("front", 28, "/", contains=b"</html>"),
+        Shot("article", 24, f"/articles/{slug}/", contains=b"</html>"),
+        Shot("api", 16, "/api/v1/articles/"),
+        Shot("health", 16, "/health/live"),
     ]
+    for _ in range(EDITORS):  # each asks one thing after another, in a session of its own
+        editor = Browser(log_in(address(), DOMAIN, "/accounts/login/", "editor", "Load05TpwOFInmnEmgrXzh8J"), DOMAIN)
+        shots += [
+            Shot("session", 12 // EDITORS, "/accounts/profile/", contains=b"editor", browser=editor),
+            Shot("comment", 4 // EDITORS, f"/articles/{slug}/comments/", "POST", form, b"body=Well+said.", expect=(302,), browser=editor),
+        ]
+    return shots
 
 
 def under_load(seconds: float, do: Callable[[], None]) -> str:
