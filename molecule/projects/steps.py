@@ -52,7 +52,7 @@ def step_create() -> str:
 
 
 def site(log: str, *options: str):
-    return playbook("site.yml", log, "--tags", "provision", *APPS, *options, quiet=True, MOLECULE_PROJECT_DIRECTORY=str(FOLDER.parents[1]))
+    return playbook("site.yml", log, "--tags", "provision", *APPS, *options, quiet=True)
 
 
 def step_converge() -> str:
@@ -84,7 +84,7 @@ def step_idempotence() -> str:
 
 def step_verify() -> str:
     """The running processes are in order in all of the group `environment_variables`."""
-    play = playbook("site.yml", "verify.log", "--tags", "verify", *APPS, quiet=True, MOLECULE_PROJECT_DIRECTORY=str(FOLDER.parents[1]))
+    play = playbook("site.yml", "verify.log", "--tags", "verify", *APPS, quiet=True)
     report = SCENARIO.latest()
     if play.code != 0:
         raise Red("\n".join([report["verdict"]["line"], *explain(report, reds(report))]), "SCOPE GREEN", play.log)

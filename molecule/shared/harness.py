@@ -112,6 +112,7 @@ class Scenario:
             "ANSIBLE_NOCOLOR": "1",
             "MOLECULE_EPHEMERAL_DIRECTORY": str(self.state),
             "MOLECULE_INVENTORY_FILE": str(self.inventory),
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
             "NO_COLOR": "1",
             "PYTHONUNBUFFERED": "1",
             **more,
