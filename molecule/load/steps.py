@@ -180,11 +180,11 @@ def step_configuration() -> str:
 
 
 def step_certificate() -> str:
-    """The certificate is renewed by force, as its timer would."""
+    """The certificate is renewed by force, by the program that its timer runs."""
     before = served_serial()
 
     def renew() -> None:
-        inside("certbot renew -n --no-random-sleep-on-renew --force-renewal >/dev/null 2>&1")
+        inside("/usr/bin/python3 -E -s -B /usr/local/lib/prodready/certificates.py renew --force newsroom")
 
     said = under_load(14, renew)
     if served_serial() == before:

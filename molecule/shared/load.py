@@ -137,8 +137,8 @@ class Load:
         self.outcome.by_name[shot.name] += 1
         if not shot.browser:
             return await self._count(shot, due)
-        async with shot.browser.turn:
-            return await self._count(shot, due)
+        async with shot.browser.turn:  # whoever waits for an answer has not asked the next thing yet
+            return await self._count(shot, time.monotonic())
 
     async def _count(self, shot: Shot, due: float) -> None:
         try:
