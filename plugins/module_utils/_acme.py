@@ -44,7 +44,8 @@ ADVICE = {
     "userActionRequired": "agree to the server's new terms: run the certificate role again",
     "accountDoesNotExist": "run it again: the account the server forgot has been put aside, and a new one will be made",
     "unreachable": "see that this host reaches directory_url, and wait until the ACME server answers again",
-    "distrusted": "give the authority of the ACME server's own certificate as certificate.directory_ca_file of the app in prodready_apps (in certificate_certificates)",
+    "distrusted": "give the authority of the ACME server's own certificate as certificate.directory_ca_file of the app in prodready_apps "
+    "(in certificate_certificates)",
     "busy": "wait until the other certbot has ended",
     "timeout": "see why the ACME server takes so long, and run it again",
     "not_served": "run the nginx role, so that /.well-known/acme-challenge/ is served on port 80",

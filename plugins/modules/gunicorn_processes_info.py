@@ -120,8 +120,8 @@ def wrong_schedules(module, processes):
             if rc != 0:
                 said = (err.strip().splitlines() or ["no message"])[-1]
                 problems.append(
-                    "processes of the app in prodready_apps (gunicorn_processes): {0}: found schedule {1!r}, expected a calendar event such as '*-*-* 03:00' or 'hourly' "
-                    "(systemd says: {2}). Change schedule.".format(process["name"], process["schedule"], said)
+                    "processes of the app in prodready_apps (gunicorn_processes): {0}: found schedule {1!r}, expected a calendar event such as "
+                    "'*-*-* 03:00' or 'hourly' (systemd says: {2}). Change schedule.".format(process["name"], process["schedule"], said)
                 )
     return problems
 
