@@ -199,8 +199,8 @@ def refuse_strangers(entry, roles, database):
     if found:
         raise Refusal(
             "found {0}, made by somebody else; expected no such name, or one that this role made. Name the app otherwise in prodready_apps "
-            "(other names in postgresql_databases), or set postgresql_adopt_existing: true, which gives the database and its schema public to {1}, sets the roles' passwords and "
-            "leaves every table to whom it belongs".format(" and ".join(found), entry["owner"])
+            "(other names in postgresql_databases), or set postgresql_adopt_existing: true, which gives the database and its schema public "
+            "to {1}, sets the roles' passwords and leaves every table to whom it belongs".format(" and ".join(found), entry["owner"])
         )
 
 
