@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
-import json
 import os
 import re
 import socket
@@ -15,7 +13,7 @@ import time
 import uuid
 from urllib.parse import unquote
 
-from ansible_collections.prodready.django.plugins.module_utils import _http2, _tls_hello, _x509
+from ansible_collections.prodready.django.plugins.module_utils import _access_log, _http2, _tls_hello, _x509
 from ansible_collections.prodready.django.plugins.module_utils._http_client import (
     Endpoint,
     HttpError,
@@ -27,7 +25,6 @@ from ansible_collections.prodready.django.plugins.module_utils._observe import O
 
 HEADERS = ("strict-transport-security", "x-content-type-options", "x-frame-options", "referrer-policy", "server", "x-powered-by")
 HASHED = re.compile(r"[.-](?=[0-9]*[a-f])[0-9a-f]{8,}\.[A-Za-z0-9]+$")  # digits alone may be a date
-COMBINED = re.compile(r'(\S+) - \S+ \[[^]]+\] "[^"]*" (\d{3}) \d+ "[^"]*" "[^"]*"\s*$')
 TYPES = {
     ".css": "style sheet",
     ".js": "script",
@@ -462,45 +459,9 @@ class Site:
             "sent_request_id": token,
         }
 
-    def _log_line(self, token, patience=2.0):
-        """The access log's line about a tagged request, with how long it took to be written."""
-        started = time.monotonic()
-        paths = [path for pattern in self._p["access_logs"] for path in glob.glob(pattern)]
-        if not paths:
-            return {"found": False, "problem": "no file matches {0}".format(", ".join(self._p["access_logs"]))}
-        while True:
-            for path in paths:
-                try:
-                    line = _last_line_with(path, token)
-                except PermissionError:
-                    return {"found": False, "problem": "needs root: {0} is not readable".format(path)}
-                if line:
-                    return {"found": True, "file": path, "seconds": round(time.monotonic() - started, 3), "fields": _fields(line)}
-            if time.monotonic() - started > patience:
-                return {"found": False, "problem": "no line about the request within {0} s".format(patience)}
-            time.sleep(0.05)
+    def _log_line(self, token):
+        return _access_log.line_about(token, self._p["access_logs"])
 
 
 def _wanted(answer):
     return {name: answer.all(name) for name in HEADERS if answer.all(name)}
-
-
-def _last_line_with(path, token, tail=262144):
-    """Newest lines first; only the end of a large file is read."""
-    with open(path, "rb") as handle:
-        handle.seek(0, os.SEEK_END)
-        handle.seek(max(0, handle.tell() - tail))
-        for line in reversed(handle.read().split(b"\n")):
-            if token.encode("ascii") in line:
-                return line.decode("utf-8", "replace")
-    return ""
-
-
-def _fields(line):
-    """A JSON line's fields, without what may be personal or secret; of nginx's "combined" format the two that count; else None."""
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        combined = COMBINED.match(line)
-        return {"remote_addr": combined.group(1), "status": int(combined.group(2))} if combined else None
-    return {name: value for name, value in fields.items() if name not in ("user_agent", "referer")}
