@@ -23,7 +23,7 @@ from ._verdict import ChecklistError
 #: What never belongs to a release: histories, caches, virtual environments, and files that hold secrets of a workplace.
 ALWAYS_EXCLUDED = (
     ".git", ".hg", ".svn", "__pycache__", "*.pyc", "*.pyo", ".venv*", "venv", "node_modules", ".env", ".env.*",
-    ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox", ".coverage", ".DS_Store", "*.egg-info", ".idea", ".vscode",
+    ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", ".tox", ".nox", ".coverage", ".DS_Store", "*.egg-info", ".idea", ".vscode",
 )  # fmt: skip
 
 #: One time for all files of an archive, so that the same content is the same archive.

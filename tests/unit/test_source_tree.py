@@ -37,6 +37,7 @@ def archive_of(source):
     [
         ("a/.git/config", ALWAYS_EXCLUDED, True),
         ("a/b.pyc", ALWAYS_EXCLUDED, True),
+        (".hypothesis/examples/1", ALWAYS_EXCLUDED, True),
         (".env.production", ALWAYS_EXCLUDED, True),
         ("environment.py", ALWAYS_EXCLUDED, False),
         ("docs/index.md", ["docs"], True),
