@@ -329,7 +329,7 @@ class Site:
         return "no {0} is linked from {1}".format(kind, ", ".join(self._p["pages"]))
 
     def gzip(self):
-        """The first text file above 1 kB with and without gzip, and an image; an empty path where no such text file is linked."""
+        """The first text file above 1 kB with and without gzip, the home page, and an image; an empty path where no such text file is linked."""
         files = [entry for entry in self._collect() if entry["status"] == 200]
         text = [entry for entry in self._collect() if entry["kind"] in ("style sheet", "script")]
         large = [entry for entry in text if entry["status"] == 200 and entry["size"] > 1024]
@@ -338,13 +338,18 @@ class Site:
         large.sort(key=lambda entry: entry["kind"] != "style sheet")
         image = next((entry for entry in files if entry["kind"] == "image"), None)
         none = {"path": "", "reason": self._nothing_linked("style sheet or script above 1 kB")}
-        return {"text": self._encodings(large[0]["path"]) if large else none, "image": self._encodings(image["path"]) if image else None}
+        return {
+            "text": self._encodings(large[0]["path"]) if large else none,
+            "page": self._encodings(self._p["home_path"]),
+            "image": self._encodings(image["path"]) if image else None,
+        }
 
     def _encodings(self, path):
         plain = self.get(path, [("Accept-Encoding", "identity")])
         packed = self.get(path, [("Accept-Encoding", "gzip")])
         return {
             "path": path,
+            "status": plain.status,
             "size": plain.encoded_size,
             "plain_encoding": plain.first("content-encoding") or "none",
             "gzip_size": packed.encoded_size,

@@ -266,13 +266,23 @@ def static_bypasses_app(value: Any, context: Context) -> Verdict:
     return passed({"path": value["path"], "upstream_addr": fields["upstream_addr"]}, expected)
 
 
-def gzip_compressed(value: Any, context: Context) -> Verdict:
-    text, expected = value["text"], "encoded with gzip and smaller than plain"
+def _packed(text: Any) -> Verdict:
+    expected = "encoded with gzip and smaller than plain"
     if text["gzip_encoding"] != "gzip":
         return failed(f"{text['path']} comes with encoding '{text['gzip_encoding']}' to a client that accepts gzip", text, expected)
     if text["gzip_size"] >= text["size"]:
         return failed(f"{text['path']} has {text['gzip_size']} bytes encoded and {text['size']} plain", text, expected)
     return passed(text, expected)
+
+
+def gzip_compressed(value: Any, context: Context) -> Verdict:
+    return _packed(value["text"])
+
+
+def gzip_page(value: Any, context: Context) -> Verdict:
+    if value["status"] != 200 or value["size"] <= 1024:
+        return not_applicable(f"{value['path']} is answered with {value['status']} and {value['size']} bytes, which is no page above 1 kB")
+    return _packed(value)
 
 
 def gzip_image(value: Any, context: Context) -> Verdict:
@@ -367,6 +377,7 @@ JUDGEMENTS = {
         static_cached_long,
         static_bypasses_app,
         gzip_compressed,
+        gzip_page,
         gzip_image,
         assets_load,
         forged_headers,

@@ -349,7 +349,10 @@ LINK = '<link rel="stylesheet" href="{0}">'
 def test_a_site_that_links_no_file_is_observed_as_that(answers):
     assert site(answers).assets() == []
     assert site(answers).static()["path"] == ""
-    assert site(answers).gzip() == {"text": {"path": "", "reason": "no style sheet or script above 1 kB is linked from /"}, "image": None}
+    found = site(answers).gzip()
+    assert found["text"] == {"path": "", "reason": "no style sheet or script above 1 kB is linked from /"}
+    assert found["image"] is None
+    assert found["page"]["status"] == answers["/"][0]
 
 
 @pytest.mark.parametrize("answers", [{"/": (502, HTML, "")}, {"/": (301, HTML, "")}, {"/": (400, HTML, "")}])

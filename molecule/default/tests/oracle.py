@@ -413,6 +413,8 @@ def gzip(app: App) -> Iterator[Claim]:
     plain, packed = app.curl(url, "-H", "Accept-Encoding: identity"), app.curl(url, "-H", "Accept-Encoding: gzip")
     yield "who accepts gzip gets it, and less", packed.header("content-encoding") == "gzip" and 0 < packed.size < plain.size
     yield "who does not gets the plain file", plain.header("content-encoding") == "" and plain.size > 1024
+    page, less = (app.curl(f"https://{app.domain}/", "-H", f"Accept-Encoding: {name}") for name in ("identity", "gzip"))
+    yield "the front page comes packed, too", less.header("content-encoding") == "gzip" and 0 < less.size < page.size
     if app.upload:
         image = app.curl(f"https://{app.domain}/media{app.upload}", "-H", "Accept-Encoding: gzip")
         yield "images are left alone", image.status == 200 and image.header("content-encoding") == ""
