@@ -127,12 +127,12 @@ def step_create() -> str:
     write_secrets(SECRETS)
     SCENARIO.molecule("create", BUILD / "molecule.log")
     SCENARIO.molecule("syntax", BUILD / "molecule.log")
-    playbook("molecule/load/pebble.yml", "pebble.log", quiet=True).must()
+    SCENARIO.acme_server("pebble.log", DOMAIN)
     return "up"
 
 
 def served_serial() -> str:
-    return inside(f"echo | openssl s_client -connect 127.0.0.1:443 -servername {DOMAIN} 2>/dev/null | openssl x509 -noout -serial -issuer")
+    return SCENARIO.served_certificate("busy", DOMAIN)
 
 
 def step_converge() -> str:

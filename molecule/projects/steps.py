@@ -1,13 +1,15 @@
 # Copyright (c) prodready maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Scenario `projects`: any Django project is deployed unedited, and one that cannot be deployed leaves the old one serving."""
+"""Scenario `projects`: any Django project is deployed unedited, and what cannot be provisioned leaves the old one serving."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 from harness import Red, Scenario, Step, explain, items, reds, say  # noqa: E402 - beside this folder
@@ -42,9 +44,10 @@ def step_destroy() -> str:
 
 
 def step_create() -> str:
-    """A fresh host, and two projects that nobody here wrote."""
+    """A fresh host with a real ACME server on it, and two projects that nobody here wrote."""
     SCENARIO.molecule("create", BUILD / "molecule.log")
     SCENARIO.molecule("syntax", BUILD / "molecule.log")
+    SCENARIO.acme_server("pebble.log", "bugs.test")
     settings = (BUILD / "mysite" / "mysite" / "settings" / "dev.py").read_text()
     if "DEBUG = True" not in settings or "sqlite3" not in (BUILD / "mysite" / "mysite" / "settings" / "base.py").read_text():
         raise Red("a site that is ready for production", "wagtail's own: DEBUG and SQLite written down")
@@ -99,20 +102,37 @@ class Migration(migrations.Migration):
 """
 
 
-def refused(name: str, change, *words: str, **more: bool) -> None:
-    """A changed project is refused in a sentence; what served before still serves."""
+RUNNING = "readlink /srv/*/current; systemctl show -p MainPID --value mysite.service bugs.service nginx.service"
+
+
+def refused(name: str, options: dict[str, Any], *words: str) -> None:
+    """A run ends in these words; what served before still serves."""
+    before = inside(RUNNING)
+    play = site(f"{name}.log", "-e", json.dumps(options))
+    missing = [word for word in words if word not in play.text]
+    if play.code == 0 or missing:
+        raise Red(f"rc {play.code}; not said: {missing}", "a refusal in these words", play.log)
+    if inside(RUNNING) != before:
+        raise Red("another release or another process", "what served before, untouched", play.log)
+    serving(f"after {name}")
+
+
+def refused_project(name: str, change: Callable[[Path], object], *words: str, **options: Any) -> None:
+    """The same of a changed project."""
     folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(BUILD / "mysite", folder)
     change(folder)
-    before = inside("readlink /srv/mysite/current; systemctl show -p MainPID --value mysite.service bugs.service")
-    play = site(f"{name}.log", "-e", json.dumps({"mysite_source": str(folder), **more}))
-    missing = [word for word in words if word not in play.text]
-    if play.code == 0 or missing:
-        raise Red(f"rc {play.code}; not said: {missing}", "a refusal in these words", play.log)
-    if inside("readlink /srv/mysite/current; systemctl show -p MainPID --value mysite.service bugs.service") != before:
-        raise Red("another release or another process", "what served before, untouched", play.log)
-    serving(f"after {name}")
+    refused(name, {"mysite_source": str(folder), **options}, *words)
+
+
+def refused_untouched(name: str, options: dict[str, Any], *words: str) -> None:
+    """The same of what is refused before anything is touched."""
+    inside("touch /run/before; sleep 0.1")
+    refused(name, options, *words)
+    written = inside("find /etc /srv /usr/local -xdev -newer /run/before -not -path '*/__pycache__*'").split()
+    if written:
+        raise Red(f"written: {', '.join(written)}", "nothing touched", BUILD / f"{name}.log")
 
 
 def without_middleware(folder: Path) -> None:
@@ -122,13 +142,55 @@ def without_middleware(folder: Path) -> None:
 
 def step_refusals() -> str:
     """A middleware that is missing, a migration that fails, and a lock file that contradicts: a sentence each, and the old release serves on."""
-    refused("missing-middleware", without_middleware, "No module named 'home.nowhere'", "the current release is untouched")
-    refused(
+    refused_project("missing-middleware", without_middleware, "No module named 'home.nowhere'", "the current release is untouched")
+    refused_project(
         "failing-migration", lambda folder: (folder / "home" / "migrations" / "0003_fails.py").write_text(FAILING), "0003_fails", "division by zero"
     )
     lock = "Django==5.2.1 --hash=sha256:" + "0" * 64 + "\n"
-    refused("wrong-hash", lambda folder: (folder / "requirements.txt").write_text(lock), "Hash mismatch", mysite_hashes=True)
+    refused_project("wrong-hash", lambda folder: (folder / "requirements.txt").write_text(lock), "Hash mismatch", mysite_hashes=True)
     return "three refusals, both projects served all the while"
+
+
+def step_limits() -> str:
+    """Pools larger than PostgreSQL allows, and domains that do not lead to this host: a sentence each, and nothing is touched."""
+    refused_untouched("small-server", {"postgresql_max_connections": 20}, "more than postgresql_max_connections: 20; expected them to fit")
+    refused_untouched("large-pools", {"pgbouncer_reserve_pool_size": 80}, "pool larger than PostgreSQL allows: found ")
+    inside("echo 192.0.2.1 elsewhere.test >> /etc/hosts")
+    strays = {"bugs_domains": ["bugs.test", "nowhere.invalid", "elsewhere.test"]}
+    refused_untouched("stray-domains", strays, "nowhere.invalid with no address", "elsewhere.test at 192.0.2.1", "Nothing was changed.")
+    return "three refusals, nothing written"
+
+
+def certificates(*words: str) -> str:
+    """What the program says that the timer of renewals runs."""
+    return inside(f"/usr/bin/python3 -E -s -B /usr/local/lib/prodready/certificates.py {' '.join(words)} 2>&1 || echo ended with $?")
+
+
+def step_acme_away() -> str:
+    """The ACME server is away: what is due is refused, what is not is left alone, a failed renewal keeps the old certificate and says so."""
+    before = SCENARIO.served_certificate("other", "bugs.test")
+    if "Pebble" not in before:
+        raise Red(before, "a certificate of the ACME server")
+    inside("systemctl stop pebble; echo 127.0.0.1 www.bugs.test >> /etc/hosts")
+    away = "found no ACME server at https://localhost:14000/dir"
+    refused_untouched("acme-away", {"bugs_domains": ["bugs.test", "www.bugs.test"]}, away, "Nothing was changed.")
+    site("acme-away-nothing-due.log").must(changed=0)
+    said = certificates("renew", "--force", "bugs")
+    for word in ("not issued by the ACME server", "What was served before is served on", "What to do: see that this host reaches", "ended with 1"):
+        if word not in said:
+            raise Red(said, f"'{word}'")
+    if SCENARIO.served_certificate("other", "bugs.test") != before:
+        raise Red("another certificate", before)
+    scope = ("-e", json.dumps({"prodready_scope": ["application_security.certificates"]}))
+    report = SCENARIO.verify("acme-away-verify.log", *APPS, *scope, expected=2)
+    red = [one["reason"] for key, one in report["results"].items() if "certificate.renewal_scheduled" in key and one["status"] == "fail"]
+    if len(red) != 1 or "not issued by the ACME server" not in red[0]:
+        raise Red(f"{report['verdict']['line']}; {red}", "the one renewal that failed, in the program's words")
+    inside("systemctl start pebble")
+    said = certificates("renew", "--force", "bugs")
+    if SCENARIO.served_certificate("other", "bugs.test") == before or "ended with" in said:
+        raise Red(said, "a new certificate, of a server that forgot the account")
+    return "refused, kept and said; renewed when it was back"
 
 
 SEQUENCE = (
@@ -138,6 +200,8 @@ SEQUENCE = (
     Step("idempotence", step_idempotence),
     Step("verify", step_verify),
     Step("refusals", step_refusals),
+    Step("limits", step_limits),
+    Step("acme-away", step_acme_away),
 )
 LAST = Step("destroy", step_destroy)
 

@@ -165,6 +165,17 @@ class Scenario:
         if code != 0:
             raise Red(f"molecule {command} ended with {code}", "rc 0", log)
 
+    def acme_server(self, log: str, *domains: str) -> None:
+        """A real ACME server on each host, which finds every domain there; its roots enter the host's trust store."""
+        more = {"pebble_domains": domains, "pebble_trusted": True}
+        self.playbook("molecule/shared/pebble/playbook.yml", log, "-e", json.dumps(more), quiet=True).must()
+
+    def served_certificate(self, host: str, domain: str) -> str:
+        """Serial number and issuer of what the host's nginx serves for a domain."""
+        return self.inside(
+            host, f"echo | openssl s_client -connect 127.0.0.1:443 -servername {domain} 2>/dev/null | openssl x509 -noout -serial -issuer"
+        )
+
     def latest(self) -> dict[str, Any]:
         return json.loads((self.reports / "latest" / "readiness.json").read_text(encoding="utf-8"))
 
