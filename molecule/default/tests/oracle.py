@@ -92,6 +92,8 @@ class App:
     name: str
     domains: list[str]
     secrets: dict[str, Any]
+    #: As the inventory gives it.
+    options: dict[str, Any]
 
     # --- asking -----------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ def apps() -> list[oracle.App]:
         # Only now: the oracle's tools are no part of what was verified.
         assert host.run(TOOLS).rc == 0, f"curl and openssl cannot be installed on {name}"
         for app, options in variables["prodready_apps"].items():
-            found.append(oracle.App(host, name, app, options["domains"], planted[app]))
+            found.append(oracle.App(host, name, app, options["domains"], planted[app], options))
     return found
 
 
