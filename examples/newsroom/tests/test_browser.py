@@ -67,7 +67,13 @@ def page(request, browser: Browser, site):
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda asked: complaints.append(f"failed: {asked.url} ({asked.failure})"))
+
+    def failed(asked):
+        # Whoever leaves a page, or closes it, makes the browser give up what it was still fetching.
+        if asked.failure != "net::ERR_ABORTED":
+            complaints.append(f"failed: {asked.url} ({asked.failure})")
+
+    page.on("requestfailed", failed)
     page.on("response", lambda answer: complaints.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
     page.screen = request.param
     yield page
