@@ -41,6 +41,7 @@ DynamicUser=yes
 WantedBy=multi-user.target
 UNIT
 systemctl enable -q --now legacy-app
+for _ in $(seq 60); do curl -s -o /dev/null http://127.0.0.1:8000/ && break || sleep 0.5; done
 # A user whose sudo asks, and one who has none.
 echo 'ansible:sudo-Passw0rd-of-old' | chpasswd
 echo 'ansible ALL=(ALL) ALL' >/etc/sudoers.d/ansible

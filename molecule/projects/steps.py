@@ -187,9 +187,9 @@ SEQUENCE = (
     Step("create", step_create),
     Step("converge", step_converge),
     Step("verify", step_verify),
-    Step("refusals", step_refusals),
     Step("limits", step_limits),
     Step("acme-away", step_acme_away),
+    Step("refusals", step_refusals),
 )
 LAST = Step("destroy", step_destroy)
 
