@@ -58,11 +58,17 @@ class ActionModule(ActionBase):
         backup = _backup(path)
         text, key = self._open(path, password_file)
         now = self._secrets(path, text)
-        if backup.is_file():
-            before = self._secrets(backup, self._open(backup, password_file)[0])
-            return {"changed": False, "resumed": True, "backup": str(backup), "rotated": _rotation.differences(before, now)}
         changes = _rotation.rotate(now, args["apps"] or list(now), names, args["keep_fallbacks"])
         rotated = {app: sorted(set(values) - {"secret_key_fallbacks"}) for app, values in changes.items()}
+        begun = _rotation.differences(self._secrets(backup, self._open(backup, password_file)[0]), now) if backup.is_file() else {}
+        if begun:  # the same twice is a run that ended between the two files: nothing was begun
+            more = sorted(f"{name} of {app}" for app, found in rotated.items() for name in set(found) - set(begun.get(app, ())))
+            if more:
+                raise ChecklistError(
+                    f"found {backup}, so a rotation of {_listed(begun)} was begun and is not finished, but {', '.join(more)} was asked for too; expected "
+                    "the same again first. Run it with -e rotate= and -e rotate_app= as before, then once more for the rest"
+                )
+            return {"changed": False, "resumed": True, "backup": str(backup), "rotated": begun}
         if changes and not self._task.check_mode:
             content = _rotation.rewritten(text.decode(), changes).encode()
             if key:
@@ -119,6 +125,10 @@ class ActionModule(ActionBase):
             ) from error
         header = content.split(b"\n", 1)[0].decode().strip().split(";")
         return text, (header[3] if len(header) > 3 else None, secret)
+
+
+def _listed(begun):
+    return ", ".join(f"{name} of {app}" for app, names in begun.items() for name in names)
 
 
 def _place(error, content):

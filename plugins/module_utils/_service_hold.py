@@ -160,8 +160,12 @@ class Services:
         if left:
             command_output(self._run, ["systemctl", "daemon-reload"])
 
-    def restart(self):
+    def clear(self):
+        """Let go of what a run that was killed still holds."""
         self._release()
         self._forget()
+
+    def restart(self):
+        self.clear()
         if self.units:
             command_output(self._run, ["systemctl", "restart"] + list(self.units))

@@ -102,7 +102,6 @@ held_seconds:
 import contextlib
 import os
 import secrets
-import tempfile
 import time
 from urllib.parse import unquote, urlsplit
 
@@ -119,6 +118,8 @@ from ansible_collections.prodready.django.plugins.module_utils._service_hold imp
 #: For how long a log-in is tried: a pooler reads its file a moment after it is told to.
 PATIENCE = 10
 FILES = ("env", "owner.env")
+#: What a new file is called until it is in place; one name, so that the next run finds what a killed one left.
+STAGED = ".prodready-new"
 
 
 @contextlib.contextmanager
@@ -128,7 +129,8 @@ def staged(texts):
     try:
         for path, text in texts.items():
             stood = os.stat(path)
-            handle, ready[path] = tempfile.mkstemp(dir=os.path.dirname(path))
+            ready[path] = path + STAGED
+            handle = os.open(ready[path], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as target:
                 os.fchown(target.fileno(), stood.st_uid, stood.st_gid)
                 os.fchmod(target.fileno(), stood.st_mode & 0o7777)
@@ -276,6 +278,13 @@ class Change:
             self.tell()
             self.reach()
 
+    def clear(self):
+        """Take away what a run that was killed left behind: what makes every start wait, and secrets that were not yet in place."""
+        self.services.clear()
+        for path in (*(os.path.join(self.directory, file) for file in FILES), self._params["pooler_users"]):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path + STAGED)
+
     def tell(self):
         reload_pooler(self._run, self._params["pooler_users"])
 
@@ -306,6 +315,7 @@ def main():
     try:
         change = Change(module.run_command, params)
         if not module.check_mode:
+            change.clear()
             change.put_in_force() if change.needed else change.reach()
         served = change.services.served
     except (OSError, ObservationError) as error:

@@ -8,7 +8,7 @@ import contextlib
 import os
 
 import pytest
-from ansible_collections.prodready.django.plugins.module_utils import _environment_file, _pgbouncer
+from ansible_collections.prodready.django.plugins.module_utils import _environment_file, _pgbouncer, _service_hold
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 from ansible_collections.prodready.django.plugins.modules import app_secrets
@@ -49,6 +49,9 @@ class Host:
 
     def restart(self):
         self.done.append("restart")
+
+    def clear(self):
+        self.done.append("clear")
 
     def step(self, name):
         self.done.append(name)
@@ -121,6 +124,24 @@ def test_a_run_that_was_interrupted_anywhere_is_simply_run_again(host, monkeypat
     assert {name: secret for name, secret, _rest in _pgbouncer.parse_users(host.loaded)}["shop_app"] == host.stored["shop_app"]
     host.change(NEW).reach()
     assert not host.change(NEW).needed
+
+
+def test_what_a_killed_run_left_behind_is_taken_away_also_when_all_is_in_force(host, tmp_path, monkeypatch):
+    units, flag = tmp_path / "units", tmp_path / "flag"
+    services = _service_hold.Services(lambda _argv, **_more: (0, "", ""), "shop")
+    monkeypatch.setattr(_service_hold, "RUNTIME_UNITS", str(units))
+    services._flag = str(flag)
+    services.units = {"shop.service": {"state": "active", "pid": 0, "patience": 1}}
+    services._prepare()  # and here it was killed
+    left = [host.folder / ("env" + app_secrets.STAGED), host.folder / ("users.txt" + app_secrets.STAGED)]
+    for path in left:
+        path.write_text("half a secret")
+    assert flag.exists() and list(units.rglob("*.conf"))
+    change = host.change(OLD)
+    change.services = services
+    assert not change.needed
+    change.clear()
+    assert not flag.exists() and not list(units.rglob("*")) and not any(path.exists() for path in left)
 
 
 def test_a_pooler_that_did_not_read_its_file_is_told_again(host, monkeypatch):

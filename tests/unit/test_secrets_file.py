@@ -7,6 +7,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import VaultLib, VaultSecret, is_encrypted
 from ansible_collections.prodready.django.plugins.action.secrets_file import ActionModule
+from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
 TEXT = b'prodready_secrets:\n  shop:\n    secret_key: "old"  # keep me\n    redis_password: r\n'
 PASSWORD = b"the vault password"
@@ -56,9 +57,23 @@ def test_the_file_is_rewritten_in_its_own_form_and_the_old_one_kept(inventory):
 def test_a_rotation_that_was_begun_is_gone_on_with(inventory):
     action()._rotate(inventory.file, inventory.password, ASKED)
     begun = inventory.file.read_bytes()
-    result = action()._rotate(inventory.file, inventory.password, {**ASKED, "rotate": "all"})
+    result = action()._rotate(inventory.file, inventory.password, ASKED)
     assert (result["changed"], result["resumed"], result["rotated"]) == (False, True, {"shop": ["secret_key"]})
     assert inventory.file.read_bytes() == begun
+
+
+def test_more_than_what_was_begun_is_refused(inventory):
+    action()._rotate(inventory.file, inventory.password, ASKED)
+    begun = inventory.file.read_bytes()
+    with pytest.raises(ChecklistError, match="a rotation of secret_key of shop was begun and is not finished, but redis_password of shop was asked"):
+        action()._rotate(inventory.file, inventory.password, {**ASKED, "rotate": "all"})
+    assert inventory.file.read_bytes() == begun
+
+
+def test_a_run_that_ended_between_the_two_files_has_begun_nothing(inventory):
+    inventory.file.with_name(".secrets.yml.before-rotation").write_bytes(inventory.file.read_bytes())
+    result = action()._rotate(inventory.file, inventory.password, ASKED)
+    assert (result["changed"], result["resumed"], result["rotated"]) == (True, False, {"shop": ["secret_key"]})
 
 
 def test_once_settled_another_may_begin(inventory):
