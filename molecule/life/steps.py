@@ -107,6 +107,18 @@ def step_refuse() -> str:
     return f"{len(refusals)} refusals, host untouched"
 
 
+def step_foresee() -> str:
+    """--check --diff before the adoption, as the documentation asks for, ends well and touches nothing."""
+    before = fingerprint()
+    play = site("foresee.log", "--check", "--diff", "--tags", "provision", *SUDO, *ADOPT).must()
+    said = " ".join(play.text.split())
+    if "15/main was made by somebody else and is put under this role" not in said or "check mode cannot foresee settings, access rules" not in said:
+        raise Red("not said what adoption changes", "what it changes, and what cannot be foreseen", play.log)
+    if differing := before ^ fingerprint():
+        raise Red(f"differing: {sorted(differing)[:20]}", "a look that leaves the host as it was", play.log)
+    return f"rc 0, {play.text.count('cannot foresee')} × 'cannot foresee', host untouched"
+
+
 def step_adopt() -> str:
     """Adopted, what was there goes on working beside what is ours; all is green but what somebody else's site does not do."""
     play = site("adopt.log", *SUDO, *ADOPT)
@@ -188,6 +200,7 @@ SEQUENCE = (
     Step("audit", step_audit),
     Step("sudo", step_sudo),
     Step("refuse", step_refuse),
+    Step("foresee", step_foresee),
     Step("adopt", step_adopt),
     Step("again", step_again),
     Step("rootless", step_rootless),

@@ -12,7 +12,8 @@ version_added: 0.2.0
 description:
   - Stops and removes units, files, directories and lines of shared files, puts back what was there before, and says what went and what stays.
   - What is not ours is left alone. A unit or a file to restore has to carry a mark, and a path has to be a place of this collection.
-  - Where a test is given, all files are put back if it fails.
+  - Where the test, or what is done to a service, fails, all files but those of O(units) are put back.
+  - A run that was interrupted is simply run again. What says that a service is not yet done with belongs into O(last).
 options:
   units:
     description: Patterns of unit files below C(/etc/systemd/system). Those that match are stopped, disabled and removed.
@@ -33,6 +34,13 @@ options:
     type: list
     elements: path
     default: []
+  last:
+    description:
+      - Files and directories to take away whole once everything else is done. While one of them is there, O(stop), O(test) and O(restart) are due,
+        also where nothing else is left to take away. O(proof) does not matter to them.
+    type: list
+    elements: path
+    default: []
   lines:
     description: Lines to take out of files that others share.
     type: list
@@ -49,7 +57,7 @@ options:
         elements: str
         required: true
   restore:
-    description: Files of ours for which what was there before is put back from C(FILE.before-prodready).
+    description: Files of ours for which what was there before is put back from C(FILE.before-prodready), which goes then.
     type: list
     elements: dict
     default: []
@@ -67,7 +75,7 @@ options:
         type: str
         default: ""
   keep:
-    description: Paths that are named in RV(kept) where they exist.
+    description: Paths, or patterns of them, that are named in RV(kept) where they exist.
     type: list
     elements: path
     default: []
@@ -77,7 +85,7 @@ options:
     elements: str
     default: []
   touch:
-    description: A file that gets a new time when others were taken away, so that a look at times tells that a reload is due.
+    description: A file that gets a new time before and after others are taken away, so that a look at times tells that a reload is due.
     type: path
     default: ""
   stop:
@@ -130,6 +138,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prodready.django.plugins.module_utils import _app_removal
 
 UNITS = "/etc/systemd/system"
+SAVED = ".before-prodready"
 
 
 def read(path):
@@ -143,10 +152,11 @@ class Removal:
 
     def __init__(self, module):
         self.module, self.params = module, module.params
-        self.undo = []
+        self.undo, self.saved = [], []
         self.units = self._units()
         there = not self.params["proof"] or os.path.lexists(self.params["proof"])
         self.paths = [path for path in self.params["paths"] if there and os.path.lexists(path)]
+        self.last = [path for path in self.params["last"] if os.path.lexists(path)]
         self.texts = self._texts()
 
     def _units(self):
@@ -163,29 +173,37 @@ class Removal:
                 if after != before:
                     texts[entry["path"]] = (before, after, "the app's part of " + entry["path"])
         for entry in self.params["restore"]:
-            path, saved = entry["path"], entry["path"] + ".before-prodready"
+            path, saved = entry["path"], entry["path"] + SAVED
             if os.path.isfile(path):
                 before = read(path)
                 kept = read(saved) if os.path.isfile(saved) else None
                 after = _app_removal.restored(before, entry["mark"], kept, entry["default"] or before)
+                if kept is not None and (after is not None or before == kept):
+                    self.saved.append(saved)
                 if after is not None:
                     texts[path] = (before, after, "{0} ({1})".format(path, "as it was before again" if kept is not None else "a plain one instead"))
         return texts
 
     def removed(self):
-        return self.units + self.paths + [said for _before, _after, said in self.texts.values()]
+        saved = [path for path in self.saved if path[: -len(SAVED)] not in self.texts]
+        return self.units + self.paths + self.last + [said for _before, _after, said in self.texts.values()] + saved
 
-    def run(self, argv):
+    def run(self, argv, restarted=()):
         rc, out, err = self.module.run_command(argv, cwd="/")
         if rc != 0:
             for put_back in reversed(self.undo):
                 put_back()
+            if restarted:  # with what it had before; it ran, and a later run would pass over one that does not
+                self.module.run_command(["systemctl", "daemon-reload"])
+                self.module.run_command(["systemctl", "restart"] + restarted)
             said = " ".join((err or out).split())[-600:]
             back = " All files were put back." if self.undo else ""
             self.module.fail_json(msg="{0} ended with {1}: {2}.{3}".format(" ".join(argv[:6]), rc, said, back))
 
     def take_units(self):
         if not self.units:
+            if self.params["units"]:  # an earlier run may have been interrupted before it said so
+                self.run(["systemctl", "daemon-reload"])
             return
         names = [os.path.basename(path) for path in self.units]
         self.run(["systemctl", "stop"] + _app_removal.stop_order(names))
@@ -197,12 +215,19 @@ class Removal:
         # a unit that had failed stays known until it is forgiven; one that had not is no longer known, which is no failure
         self.module.run_command(["systemctl", "reset-failed"] + _app_removal.stop_order(names))
 
-    def take_path(self, path):
-        if self.params["test"]:
-            aside = os.path.join(tempfile.mkdtemp(dir=self.module.tmpdir), "it")
-            shutil.move(path, aside)
-            self.undo.append(lambda: shutil.move(aside, path))
-        elif os.path.isdir(path) and not os.path.islink(path):
+    def take_aside(self, path):
+        stood, aside = os.lstat(path), os.path.join(tempfile.mkdtemp(dir=self.module.tmpdir), "it")
+
+        def put_back():
+            shutil.move(aside, path)
+            os.chown(path, stood.st_uid, stood.st_gid, follow_symlinks=False)
+
+        shutil.move(path, aside)
+        self.undo.append(put_back)
+
+    @staticmethod
+    def take_path(path):
+        if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
         else:
             os.unlink(path)
@@ -217,33 +242,41 @@ class Removal:
         os.replace(temporary, path)
 
     def change(self, path, before, after):
-        stood, saved = os.stat(path), path + ".before-prodready"
+        stood, saved = os.stat(path), path + SAVED
         self.write(path, after, os.stat(saved) if os.path.isfile(saved) else stood)
         self.undo.append(lambda: self.write(path, before, stood))
 
+    def touch(self):
+        if self.params["touch"] and os.path.exists(self.params["touch"]):
+            os.utime(self.params["touch"])
+
     def apply(self):
-        touched = self.paths or self.texts
+        touched = self.paths or self.last or self.texts
         if touched and self.params["stop"]:
             self.run(["systemctl", "disable", "--quiet", "--now"] + self.params["stop"])
         self.take_units()
-        for path in self.paths:
+        if touched:
+            self.take_files()
+        for path in self.saved:
+            os.unlink(path)
+        for path in self.last:
             self.take_path(path)
+
+    def take_files(self):
+        """All but what is taken last, and what the services have to be told."""
+        self.touch()
+        told = self.params["restart"] or self.params["stop"]
+        for path in self.paths:
+            self.take_aside(path) if told or self.params["test"] else self.take_path(path)
         for path, (before, after, _said) in self.texts.items():
             self.change(path, before, after)
-        if not touched:
-            return
-        if self.params["touch"] and os.path.exists(self.params["touch"]):
-            os.utime(self.params["touch"])
+        self.touch()
         if self.params["test"]:
             self.run(self.params["test"])
-        if self.params["restart"] or self.params["stop"]:
+        if told:
             self.run(["systemctl", "daemon-reload"])
         if self.params["restart"]:
-            self.run(["systemctl", "try-restart"] + self.params["restart"])
-        for entry in self.params["restore"]:
-            saved = entry["path"] + ".before-prodready"
-            if entry["path"] in self.texts and os.path.isfile(saved):
-                os.unlink(saved)
+            self.run(["systemctl", "try-restart"] + self.params["restart"], restarted=self.params["restart"])
 
 
 def main():
@@ -258,6 +291,7 @@ def main():
             "marks": texts,
             "proof": {"type": "path", "default": ""},
             "paths": paths,
+            "last": paths,
             "lines": {"type": "list", "elements": "dict", "default": [], "options": lines},
             "restore": {"type": "list", "elements": "dict", "default": [], "options": restore},
             "keep": paths,
@@ -268,11 +302,11 @@ def main():
         },
         supports_check_mode=True,
     )
-    wrong = _app_removal.refused(module.params["paths"])
+    wrong = _app_removal.refused(module.params["paths"] + module.params["last"])
     if wrong:
         module.fail_json(msg="{0} is no place of this collection and is not taken away".format(", ".join(wrong)))
     removal = Removal(module)
-    kept = [path for path in module.params["keep"] if os.path.lexists(path)]
+    kept = [path for pattern in module.params["keep"] for path in sorted(glob.glob(pattern))]
     removed = removal.removed()
     if not module.check_mode:
         removal.apply()

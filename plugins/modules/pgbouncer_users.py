@@ -76,13 +76,15 @@ from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe
 QUESTION = "SELECT json_build_object('name', rolname, 'verifier', rolpassword) FROM pg_authid WHERE rolcanlogin AND NOT rolsuper AND rolname IN ({0})"
 
 
-def verifiers(run_command, port, names):
-    """The verifiers of the roles as {name: verifier}; a role without one is a sentence."""
+def verifiers(run_command, port, names, foreseen=()):
+    """The verifiers of the roles as {name: verifier}; a role without one is a sentence. `foreseen` need not be there yet."""
     if not names:
         return {}
     found = Psql(run_command, port).sections(pg.section("verifiers", QUESTION.format(", ".join(map(pg.quote_literal, names)))))
     stored = {row["name"]: row["verifier"] or "" for row in pg.rows(found, "verifiers")}
     for name in names:
+        if name not in stored and name in foreseen:
+            continue
         if name not in stored:
             raise ObservationError(
                 "found no login role {0} in PostgreSQL on port {1}, expected it. Run role postgresql first, or change user".format(name, port)
@@ -107,14 +109,16 @@ def main():
     path = module.params["path"]
     before = Path(path).read_text(encoding="utf-8", errors="replace") if os.path.isfile(path) else ""
     try:
-        ours = verifiers(module.run_command, module.params["server_port"], module.params["users"])
+        # Check mode makes no roles.
+        foreseen = module.params["users"] if module.check_mode else ()
+        ours = verifiers(module.run_command, module.params["server_port"], module.params["users"], foreseen)
     except ObservationError as error:
         module.fail_json(msg=str(error).rstrip(".") + ".")
     kept = dict(bouncer.kept_users(before), **{name: secret for name, secret, _rest in foreign_users(module.params["keep_from"])})
     after = bouncer.render_users(ours, kept)
     old, new = ({name: secret for name, secret, _rest in bouncer.parse_users(text)} for text in (before, after))
     renewed = sorted(name for name in new if old.get(name) != new[name])
-    changed = before != after or not os.path.isfile(path)
+    changed = before != after or not os.path.isfile(path) or len(ours) < len(module.params["users"])
     if changed and not module.check_mode:
         handle, name = tempfile.mkstemp(dir=module.tmpdir)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

@@ -210,11 +210,17 @@ def forget(module):
     if left != text and not module.check_mode:
         server = _redis_server.Server(module.run_command, params)
         if server.answers():
-            if server.client().call("CONFIG", "GET", "appendonly")[1:] == ["no"]:
+            if not keeps_values(server.client()):
                 drop_values(server, params["socket"], name)
             server.client().call("ACL", "DELUSER", name)
         write(path, left, grp.getgrnam("redis").gr_gid, 0o640)
     module.exit_json(changed=left != text, applied=["user " + name] if left != text else [], restart=[])
+
+
+def keeps_values(client):
+    """Whether the server has its values again after a restart: by its log, or by the snapshots that Redis makes unless told not to."""
+    log, snapshots = (client.call("CONFIG", "GET", name)[1:] for name in ("appendonly", "save"))
+    return log != ["no"] or snapshots != [""]
 
 
 def own(module):

@@ -14,6 +14,8 @@ from ._git_source import has_credentials, hide_credentials
 from ._source_tree import Source
 
 _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
+#: What the roles postgresql and redis ask of theirs.
+_SERVER_PASSWORD_LENGTH = 16
 _PACKAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?$")
 _VERSION = re.compile(r"^\d+([.!]\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[A-Za-z0-9.]+)?$")
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -84,9 +86,9 @@ def _secrets(options: Mapping[str, Any]) -> Iterator[str]:
             yield f"{there(f'secret_key_fallbacks[{number}]')} is the secret key itself; expected older keys only. Remove it"
     for key in ("database_owner_password", "database_app_password"):
         if not secrets.get(key):
-            yield f"the database password {key} is missing; expected at least {_PASSWORD_LENGTH} characters. Set {there(key)}"
-        elif len(str(secrets[key])) < _PASSWORD_LENGTH:
-            yield f"{there(key)} has {len(str(secrets[key]))} characters; expected at least {_PASSWORD_LENGTH}. Set a longer one"
+            yield f"the database password {key} is missing; expected at least {_SERVER_PASSWORD_LENGTH} characters. Set {there(key)}"
+        elif len(str(secrets[key])) < _SERVER_PASSWORD_LENGTH:
+            yield f"{there(key)} has {len(str(secrets[key]))} characters; expected at least {_SERVER_PASSWORD_LENGTH}. Set a longer one"
     yield from _superuser(secrets.get("superuser") or {}, there)
     for key, value in (secrets.get("environment") or {}).items():
         if key in OWN_VARIABLES:
@@ -137,9 +139,9 @@ def _cache(options: Mapping[str, Any]) -> Iterator[str]:
     password = str(options["secrets"].get("redis_password") or "")
     there = f"prodready_secrets.{options['name']}.redis_password (django_app_secrets.redis_password)"
     if backend == "redis" and not password:
-        yield f"{there} is missing, and cache is redis; expected at least {_PASSWORD_LENGTH} characters. Set it, or cache: database in prodready_apps"
-    elif backend == "redis" and len(password) < _PASSWORD_LENGTH:
-        yield f"{there} has {len(password)} characters; expected at least {_PASSWORD_LENGTH}. Set a longer one"
+        yield f"{there} is missing, and cache is redis; expected at least {_SERVER_PASSWORD_LENGTH} characters. Set it, or cache: database in prodready_apps"
+    elif backend == "redis" and len(password) < _SERVER_PASSWORD_LENGTH:
+        yield f"{there} has {len(password)} characters; expected at least {_SERVER_PASSWORD_LENGTH}. Set a longer one"
 
 
 def _source_options(options: Mapping[str, Any]) -> Iterator[str]:

@@ -138,3 +138,9 @@ def test_a_severity_is_one_of_the_known():
 def test_an_id_stands_once():
     errors = _catalogue.validate(ITEMS, {"nginx": {"checks": [CHECK, CHECK]}})
     assert any("stands twice" in error for error in errors)
+
+
+def test_a_command_to_repeat_shows_no_password_to_whoever_lists_processes(checks):
+    commands = [check["repeat"] for of in checks.values() for check in of["checks"] if "redis-cli" in check.get("repeat", "")]
+    assert commands
+    assert [command for command in commands if re.search(r"redis-cli[^|;]* (--pass|-a|-u) ", command)] == []

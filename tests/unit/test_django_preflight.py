@@ -14,7 +14,7 @@ GOOD = {
         "secret_key": KEY,
         "secret_key_fallbacks": [KEY[::-1]],
         "database_owner_password": "owner-password-1",
-        "database_app_password": "app-password-22",
+        "database_app_password": "app-password-222",
         "superuser": {"username": "chief", "email": "chief@example.org", "password": "first-password-1"},
         "environment": {"API_TOKEN": "token-12345678", "UNSET": ""},
     },
@@ -126,7 +126,8 @@ def test_redis_needs_its_password_and_the_database_none():
     assert objections({**GOOD, "cache": {"backend": "database"}}) == []
     assert "redis_password" in objections({**GOOD, "cache": {"backend": "redis"}})[0]
     assert "has 3 characters" in objections({**with_(redis_password="abc"), "cache": {"backend": "redis"}})[0]
-    assert objections({**with_(redis_password="long enough 12"), "cache": {"backend": "redis"}}) == []
+    assert "expected at least 16" in objections({**with_(redis_password="fifteen letters"), "cache": {"backend": "redis"}})[0]
+    assert objections({**with_(redis_password="long enough for it"), "cache": {"backend": "redis"}}) == []
 
 
 @pytest.mark.parametrize("name, version", [("bugsink", "2.6.1"), ("a-b.c[redis, mail]", "1.0rc1"), ("x", "2026.4.post1")])

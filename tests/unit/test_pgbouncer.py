@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer as bouncer
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
+from ansible_collections.prodready.django.plugins.modules import pgbouncer_users
 
 INI = """
 # Ansible managed
@@ -170,3 +171,20 @@ def test_a_session_that_is_no_connection_of_the_pooler_is_a_stranger():
     assert bouncer.describe_connections(bouncer.parse_csv(SERVERS)) == servers  # an adopted entry may lead to the same database
     through, round_it, recycled = {"pid": 4495, "port": 49158}, {"pid": 4500, "port": 50000}, {"pid": 4495, "port": 50001}
     assert bouncer.strangers_among([through, round_it, recycled], servers) == [round_it, recycled]
+
+
+class Server:
+    """A server that has one of two roles."""
+
+    def __init__(self, _run_command, _port):
+        pass
+
+    def sections(self, _sql):
+        return {"verifiers": '{"name": "shop_app", "verifier": "' + SCRAM + '"}'}
+
+
+def test_only_check_mode_foresees_a_role_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(pgbouncer_users, "Psql", Server)
+    assert pgbouncer_users.verifiers(None, 5432, ["shop_app", "new_app"], foreseen=["new_app"]) == {"shop_app": SCRAM}
+    with pytest.raises(ObservationError, match="found no login role new_app"):
+        pgbouncer_users.verifiers(None, 5432, ["shop_app", "new_app"])

@@ -98,6 +98,13 @@ def test_one_drift_of_a_role_is_exactly_one_change(changed, key, statement):
     assert statement in fact.sql
 
 
+def test_an_owner_that_was_closed_when_its_app_was_removed_may_log_in_again():
+    closed = roles()
+    closed["shop_owner"]["rolcanlogin"] = False
+    (fact,) = changes_outside(closed)
+    assert (fact.key, fact.sql.split(" NO")[0]) == ("role shop_owner: attributes", 'ALTER ROLE "shop_owner" LOGIN')
+
+
 @pytest.mark.parametrize(
     ("arguments", "key", "statement"),
     [

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _redis, _redis_plan, _redis_server, _redis_tls
+from ansible_collections.prodready.django.plugins.modules import redis_config
 
 GETUSER = [
     "flags", ["on", "sanitize-payload"], "passwords", ["a" * 64], "commands", "-@all +get", "keys", "~shop:*", "channels", "&shop:*",
@@ -254,3 +255,12 @@ def test_a_diff_shows_enough_of_a_digest_to_tell_two_apart():
 @pytest.mark.parametrize(("pattern", "key"), [("~shop:*", "shop:prodready-canary:"), ("~*", "prodready-canary:"), ("~fixed", "fixed")])
 def test_a_canary_fits_the_first_pattern(pattern, key):
     assert _redis_server.own_key([pattern]) == key
+
+
+@pytest.mark.parametrize(("log", "snapshots", "keeps"), [("no", "", False), ("no", "3600 1 300 100", True), ("yes", "", True)])
+def test_values_outlive_a_restart_by_log_or_by_snapshot(log, snapshots, keeps):
+    class Client:
+        def call(self, *words):
+            return [words[-1], {"appendonly": log, "save": snapshots}[words[-1]]]
+
+    assert redis_config.keeps_values(Client()) is keeps
