@@ -180,7 +180,7 @@ class Server:
         pass
 
     def sections(self, _sql):
-        return {"verifiers": '{"name": "shop_app", "verifier": "' + SCRAM + '"}'}
+        return {"verifiers": {"sqlstate": "", "text": '{"name": "shop_app", "verifier": "' + SCRAM + '"}'}}
 
 
 def test_only_check_mode_foresees_a_role_that_is_not_there(monkeypatch):
