@@ -72,6 +72,7 @@ class ActionModule(ActionBase):
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         "domains": {"type": "list", "elements": "str", "default": []},
         "environment": {"type": "dict", "default": {}},
+        "uv_environment": {"type": "dict", "default": {}},
         "settings_module": {"type": "str", "required": True},
         "requirements": {"type": "str", "default": "auto"},
         "require_hashes": {"type": "bool", "default": True},

@@ -33,6 +33,10 @@ options:
     description: Further variables of the app which are no secret.
     type: dict
     default: {}
+  uv_environment:
+    description: Variables for uv which are no secret. Credentials in them are refused.
+    type: dict
+    default: {}
   settings_module:
     description: The settings module.
     type: str

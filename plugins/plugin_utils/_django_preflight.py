@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._apps import _DOMAIN, _NAME
-from ._git_source import has_credentials, hide_credentials
+from ._git_source import has_credentials, hide_credentials, in_the_clear
 from ._source_tree import Source
 
 _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
@@ -18,6 +18,8 @@ _KEY_LENGTH, _KEY_UNIQUE, _PASSWORD_LENGTH = 50, 5, 12
 _SERVER_PASSWORD_LENGTH = 16
 _PACKAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?$")
 _VERSION = re.compile(r"^\d+([.!]\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[A-Za-z0-9.]+)?$")
+_INDEX = re.compile(r"(?:([\w.-]+)=)?(.*)")
+_UV_SECRET = re.compile(r"_(PASSWORD|TOKEN)$")
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 #: Names that mean somebody else on every Debian system.
 _TAKEN = frozenset(
@@ -41,7 +43,15 @@ OWN_VARIABLES = {
 
 def objections(options: Mapping[str, Any]) -> list[str]:
     """Every objection to the options, so that all are corrected in one go."""
-    return [*_name(options), *_domains(options), *_secrets(options), *_environment(options), *_cache(options), *_source_options(options)]
+    return [
+        *_name(options),
+        *_domains(options),
+        *_secrets(options),
+        *_environment(options),
+        *_cache(options),
+        *_uv(options),
+        *_source_options(options),
+    ]
 
 
 def _name(options: Mapping[str, Any]) -> Iterator[str]:
@@ -142,6 +152,31 @@ def _cache(options: Mapping[str, Any]) -> Iterator[str]:
         yield f"{there} is missing, and cache is redis; expected at least {_SERVER_PASSWORD_LENGTH} characters. Set it, or cache: database in prodready_apps"
     elif backend == "redis" and len(password) < _SERVER_PASSWORD_LENGTH:
         yield f"{there} has {len(password)} characters; expected at least {_SERVER_PASSWORD_LENGTH}. Set a longer one"
+
+
+def _urls(value: Any) -> dict[str, str]:
+    """The URLs in a variable of uv, each with the name of its index if it has one: name=URL."""
+    return {url: name for name, url in (_INDEX.findall(word)[0] for word in str(value).split())}
+
+
+def _uv(options: Mapping[str, Any]) -> Iterator[str]:
+    """Credentials of an index are a secret, and travel to it encrypted."""
+    name, index = options["name"], str(options["source"].get("index_url") or "")
+    plain, secret = options.get("uv_environment") or {}, options["secrets"].get("uv_environment") or {}
+    where, there = (
+        f"uv_environment of {name} (django_app_uv_environment)",
+        f"prodready_secrets.{name}.uv_environment (django_app_secrets.uv_environment)",
+    )
+    found = [("index_url", "package", index)]
+    found += [(key, index_name, url) for key, value in [*plain.items(), *secret.items()] for url, index_name in _urls(value).items()]
+    for key, value in plain.items():
+        if _UV_SECRET.search(key) or any(has_credentials(url) for url in _urls(value)):
+            yield f"{where} holds credentials in {key}, which logs would show; expected them among the secrets. Move {key} to {there}"
+    for key, index_name, url in found:
+        login = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", index_name.upper())
+        known = index_name and any(secret.get(login + end) or plain.get(login + end) for end in ("_USERNAME", "_PASSWORD"))
+        if in_the_clear(url) and (known or has_credentials(url)):
+            yield f"{key} of {name} holds '{hide_credentials(url)}', to which credentials would travel unencrypted; expected https. Correct {key}"
 
 
 def _source_options(options: Mapping[str, Any]) -> Iterator[str]:

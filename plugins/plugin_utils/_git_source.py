@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from ._source_tree import Source, read_archive
+from ._source_tree import Source, is_excluded, read_archive
 from ._verdict import ChecklistError
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
@@ -75,6 +75,26 @@ def has_credentials(url: str) -> bool:
     return found is not None and not _harmless(found)
 
 
+#: Plain HTTP to another machine; a secret sent that way is read by whoever is between.
+_CLEAR = re.compile(r"http://(?!(?:[^/@\s]*@)?(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?(?:[/?#]|$))", re.IGNORECASE)
+
+
+def in_the_clear(url: str) -> bool:
+    return _CLEAR.match(url) is not None
+
+
+#: What git archives in the place of a file that Git LFS keeps elsewhere.
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def missing_parts(tree: str, source: Source, patterns: Sequence[str]) -> list[str]:
+    """What a commit only points to, by `git ls-tree -rz` and its files: submodules, and objects of Git LFS."""
+    links = [line.partition("\t")[2] for line in tree.split("\0") if line.startswith("160000 ")]
+    submodules = [f"the submodule {path}" for path in links if not is_excluded(path, patterns)]
+    pointers = [entry.path for entry in source.entries if not entry.link and entry.read().startswith(_POINTER)]
+    return submodules + [f"{path}, a pointer to an object of Git LFS" for path in pointers]
+
+
 #: What SSH says when it does not get in; git adds only that it could not read.
 _SSH_SAID = re.compile(
     r"Permission denied|Host key verification failed|Could not resolve hostname|Connection (refused|timed out|closed)|No route to host|"
@@ -102,6 +122,10 @@ class Repository:
             )
         if url.startswith("-"):
             raise ChecklistError(f"source.repository is '{self._shown}', which is no URL. " + _WHERE.format("repository"))
+        if secrets.get("token") and in_the_clear(url):
+            raise ChecklistError(
+                f"source.repository is '{self._shown}', to which git.token would travel unencrypted; expected https. " + _WHERE.format("repository")
+            )
         self._url = url
         self._work = work
         self._secrets = [value for key, value in secrets.items() if value and key in ("token", "deploy_key")]
@@ -191,4 +215,12 @@ class Repository:
         self._git([*bare, "archive", "--format=tar", "--prefix=source/", "-o", str(self._work / "source.tar"), commit])
         source = read_archive(str(self._work / "source.tar"), patterns)
         source.origin = f"{self._shown} at {version}"
+        missing = missing_parts(self._git([*bare, "ls-tree", "-rz", commit]), source, patterns)
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise ChecklistError(
+                f"{source.origin} holds {', '.join(missing[:3])}{more}, whose content git does not hand over with the commit; expected all files in the "
+                "commit itself. Commit them, deploy a complete checkout with source.type tree or archive, or name what the app does not need in "
+                "source.exclude of the app in prodready_apps (django_app_source.exclude)"
+            )
         return source

@@ -21,10 +21,13 @@ GOOD = {
 }
 
 
+INDEX = {"type": "package", "name": "a", "version": "1", "index_url": "http://index.test/simple"}
+
+
 def with_(**changes):
     options = {**GOOD, "secrets": dict(GOOD["secrets"])}
     for key, value in changes.items():
-        if key in options:
+        if key in options or key == "cache":
             options[key] = value
         else:
             options["secrets"][key] = value
@@ -33,6 +36,36 @@ def with_(**changes):
 
 def test_good_options_meet_no_objection():
     assert objections(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "plain", "secret", "words"),
+    [
+        ({}, {"UV_INDEX": "https://me:hunter22@index.test/simple"}, {}, ["credentials in UV_INDEX", "prodready_secrets.blog.uv_environment"]),
+        ({}, {"UV_INDEX": "https://a.test/ own=https://hunter22@index.test/simple"}, {}, ["credentials in UV_INDEX"]),
+        ({}, {"UV_INDEX_OWN_PASSWORD": "hunter22"}, {}, ["credentials in UV_INDEX_OWN_PASSWORD"]),
+        (INDEX, {}, {"UV_INDEX_PACKAGE_PASSWORD": "hunter22"}, ["index_url of blog holds 'http://index.test/simple'", "expected https"]),
+        ({}, {"UV_INDEX": "my-own=http://index.test/"}, {"UV_INDEX_MY_OWN_PASSWORD": "hunter22"}, ["UV_INDEX of blog holds 'http://index.test/'"]),
+        ({}, {}, {"UV_INDEX": "http://me:hunter22@index.test/"}, ["UV_INDEX of blog holds 'http://***@index.test/'", "unencrypted"]),
+    ],
+)
+def test_credentials_of_an_index_are_secrets_and_travel_encrypted(source, plain, secret, words):
+    found = objections({**with_(uv_environment=secret, source=source or GOOD["source"]), "uv_environment": plain})
+    assert len(found) == 1
+    assert all(word in found[0] for word in words)
+    assert "hunter22" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("plain", "secret"),
+    [
+        ({"UV_DEFAULT_INDEX": "http://mirror.test/simple", "UV_INDEX": "own=https://index.test/?a=b"}, {"UV_INDEX_OWN_PASSWORD": "hunter22"}),
+        ({}, {"UV_INDEX": "https://me:hunter22@index.test/ http://me:hunter22@localhost:3141/"}),
+        ({"UV_HTTP_TIMEOUT": 30, "UV_INDEX": ""}, {}),
+    ],
+)
+def test_an_index_without_secrets_or_with_encryption_is_taken(plain, secret):
+    assert objections({**with_(uv_environment=secret, source=INDEX), "uv_environment": plain}) == []
 
 
 @pytest.mark.parametrize(
@@ -56,6 +89,9 @@ def test_good_options_meet_no_objection():
         ({"secret_key_fallbacks": [KEY[:-1] + ",x"]}, ["holds a comma"]),
         ({"database_app_password": None}, ["database_app_password is missing"]),
         ({"database_owner_password": "short"}, ["database_owner_password", "has 5 characters"]),
+        ({"database_owner_password": "p" * 15}, ["has 15 characters; expected at least 16"]),
+        ({"database_app_password": "p" * 15}, ["has 15 characters; expected at least 16"]),
+        ({"cache": {"backend": "redis"}, "redis_password": "p" * 15}, ["redis_password", "has 15 characters; expected at least 16"]),
         ({"superuser": {"username": "a", "password": "first-password-1"}}, ["superuser.email", "is missing"]),
         ({"superuser": {"username": "a", "email": "b", "password": "short"}}, ["superuser.password", "has 5 characters"]),
         ({"source": {"type": "git"}}, ["type git and no repository"]),
@@ -65,8 +101,8 @@ def test_good_options_meet_no_objection():
         ({"source": {"type": "package", "name": "bugsink", "version": "HEAD"}}, ["the version 'HEAD'", "exactly one"]),
         ({"source": {"type": "package", "name": "bugsink", "version": ">=2"}}, ["the version '>=2'"]),
         (
-            {"source": {"type": "package", "name": "a", "version": "1", "index_url": "https://me:hunter22@pypi.test/simple"}},
-            ["https://***@pypi.test", "UV_INDEX_PACKAGE_PASSWORD"],
+            {"source": {"type": "package", "name": "a", "version": "1", "index_url": "https://me:hunter22@index.test/simple"}},
+            ["https://***@index.test", "UV_INDEX_PACKAGE_PASSWORD"],
         ),
         ({"source": {"type": "package", "name": "a", "version": "1", "files": {"../etc/x": "y"}}}, ["'../etc/x' in files"]),
     ],

@@ -4,7 +4,15 @@ import shutil
 import subprocess
 
 import pytest
-from ansible_collections.prodready.django.plugins.plugin_utils._git_source import Repository, complaint, hide_credentials, pick, refs
+from ansible_collections.prodready.django.plugins.plugin_utils._git_source import (
+    Repository,
+    complaint,
+    has_credentials,
+    hide_credentials,
+    in_the_clear,
+    pick,
+    refs,
+)
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
 ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40
@@ -62,8 +70,26 @@ def test_a_url_with_credentials_is_refused_without_showing_them(tmp_path, url, s
     ],
 )
 def test_a_url_without_a_secret_is_taken_and_shown_as_it_is(tmp_path, url):
-    Repository(url, tmp_path, {})
+    Repository(url, tmp_path, {"token": "hunter22"})
     assert hide_credentials(f"see {url}") == f"see {url}"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://git.example.org/x.git", "HTTP://git.example.org/x", "http://localhost.example.org/", "http://localhost:80@git.test/x"]
+)
+def test_a_token_never_travels_in_the_clear(tmp_path, url):
+    assert in_the_clear(url)
+    if not has_credentials(url):
+        Repository(url, tmp_path, {})
+        with pytest.raises(ChecklistError, match=f"'{url}', to which git.token would travel unencrypted; expected https. Correct source.repository"):
+            Repository(url, tmp_path, {"token": "hunter22"})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/x", "http://127.0.0.1/x", "http://[::1]:80/x", "http://me:x@localhost", "https://git.test/x", "file:///x"]
+)
+def test_what_stays_on_the_machine_or_is_encrypted_is_not_in_the_clear(url):
+    assert not in_the_clear(url)
 
 
 @pytest.fixture
@@ -93,6 +119,26 @@ def test_the_files_of_a_tag_are_fetched(repository):
     fetched = source.fetch(commit, "v1", ())
     assert [(entry.path, entry.read()) for entry in fetched.entries] == [("manage.py", b"print()")]
     assert fetched.origin == f"{source._shown} at v1"
+
+
+def test_what_a_commit_only_points_to_is_refused_unless_it_is_excluded(repository, tmp_path):
+    source, place = repository[0], tmp_path / "origin"
+    (place / "static").mkdir()
+    (place / "static" / "logo.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+    def git(*words):
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        return subprocess.run(["git", *identity, *words], cwd=place, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("add", "-A")
+    git("update-index", "--add", "--cacheinfo", f"160000,{ONE},vendor/lib")
+    git("commit", "-q", "-m", "two")
+    commit = git("rev-parse", "HEAD")
+    with pytest.raises(
+        ChecklistError, match="holds the submodule vendor/lib, static/logo.png, a pointer to an object of Git LFS, whose .*source.type tree"
+    ):
+        source.fetch(commit, "main", ())
+    assert [entry.path for entry in source.fetch(commit, "main", ("vendor/lib", "*.png")).entries] == ["manage.py"]
 
 
 def test_a_commit_that_is_not_there_is_a_sentence(repository):
