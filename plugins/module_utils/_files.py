@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
 import stat
 from dataclasses import dataclass
+
+#: What a new file is called until it is in place; one name, so that the next run finds what a killed one left.
+STAGED = ".prodready-new"
 
 
 def name_of(lookup, number):
@@ -103,6 +107,30 @@ def make_folder(path):
         os.chmod(path, 0o755)
 
 
+def stage(path, content, uid, gid, mode):
+    """What a file will be, whole and on the disk beside it, and never wider open than it will be; its name."""
+    temporary = path + STAGED
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)  # what a killed run left, with whatever owner and mode
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:  # no half of a secret stays, such as on a full disk
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return temporary
+
+
+def replace(path, content, uid, gid, mode):
+    """The whole file in one step."""
+    os.replace(stage(path, content, uid, gid, mode), path)
+
+
 def put_in_place(change):
     """Write the file in one step, or set what differs; it is never wider open than wanted."""
     entry = change.entry
@@ -112,12 +140,4 @@ def put_in_place(change):
         os.chmod(entry.path, int(entry.wanted["mode"], 8))
         return
     make_folder(os.path.dirname(entry.path))
-    temporary = entry.path + ".prodready-new"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        os.fchown(stream.fileno(), uid, gid)
-        os.fchmod(stream.fileno(), int(entry.wanted["mode"], 8))
-        stream.write(entry.content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, entry.path)
+    replace(entry.path, entry.content, uid, gid, int(entry.wanted["mode"], 8))

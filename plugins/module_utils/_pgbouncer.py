@@ -10,6 +10,7 @@ import re
 
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Stands in every file that role pgbouncer writes: a file without it is somebody else's.
 MARKER = "prodready.django.pgbouncer"
 #: Marks a line of the authentication file that was there before the role.
@@ -114,6 +115,28 @@ def foreign_part(parsed, pools):
         section: {name: value for name, value in parsed[section].items() if name not in taken}
         for section, taken in (("databases", {pool["name"] for pool in pools}), ("users", {pool["user"] for pool in pools}))
     }
+
+
+def without(text, pools):
+    """A kept file without what is a pool of ours by now; as it was, hand-written lines included, where nothing of it is."""
+    parsed = parse_ini(text)
+    left = foreign_part(parsed, pools)
+    return text if all(left[section] == parsed[section] for section in left) else render_kept(left)
+
+
+def kept_pools(databases, host, port):
+    """How many connections of the server at `host` and `port` each kept database may take: {name: number}, 0 being the pooler's default."""
+    found = {}
+    for name, text in sorted(databases.items()):
+        given = parse_connection_string(text)
+        same_host = _local(given.get("host", "")) and _local(host) or given.get("host", "") == host
+        if same_host and number(given.get("port"), 5432) == int(port):
+            found[name] = number(given.get("max_db_connections")) or number(given.get("pool_size"))
+    return found
+
+
+def _local(host):
+    return host in LOCAL_HOSTS or host.startswith("/") or not host
 
 
 def render_kept(kept):

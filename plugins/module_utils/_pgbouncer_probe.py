@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
 import pwd
@@ -11,9 +12,9 @@ import re
 import time
 from pathlib import Path
 
+from ansible_collections.prodready.django.plugins.module_utils import _files, _proc, _systemd
 from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer as bouncer
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
-from ansible_collections.prodready.django.plugins.module_utils import _proc, _systemd
 from ansible_collections.prodready.django.plugins.module_utils._observe import NeedsRoot, ObservationError, Observer, command_output
 from ansible_collections.prodready.django.plugins.module_utils._postgresql_handshake import certificate_hash, handshake, look_at_tls
 from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe import Psql, app_address, observe_copies, observe_files
@@ -23,7 +24,6 @@ PROGRAM = "/usr/sbin/pgbouncer"
 UNIT = "pgbouncer.service"
 #: The console commands of one look; servers are asked twice, around the question to PostgreSQL.
 COMMANDS = ("version", "config", "databases", "pools", "stats", "clients", "servers")
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _FILES = (
     "auth_file",
     "auth_hba_file",
@@ -48,6 +48,17 @@ def as_postgres(argv):
     if os.geteuid() != 0:
         raise NeedsRoot("pgbouncer's console is asked as the operating-system user {0}".format(SYSTEM_USER))
     return ["runuser", "-u", SYSTEM_USER, "--"] + list(argv)
+
+
+def write(module, path, text, changed):
+    """Write a file of the pooler's in one step, readable by it and writable by root alone; True when anything about it was not so."""
+    if changed and not module.check_mode:
+        _files.replace(path, text.encode("utf-8"), 0, grp.getgrnam(SYSTEM_USER).gr_gid, 0o640)
+    if os.path.exists(path):
+        changed = module.set_owner_if_different(path, "root", changed)
+        changed = module.set_group_if_different(path, SYSTEM_USER, changed)
+        changed = module.set_mode_if_different(path, "0640", changed)
+    return changed
 
 
 def console(run_command, port, socket_directory, commands=COMMANDS):
@@ -163,28 +174,38 @@ def read_config(path, depth=0):
     return parsed
 
 
-def look_at_file(run_command, path, pools):
-    """Whose the configuration file is, and what of it an adoption would keep; no password is told."""
+def owner_of(run_command, path):
+    """Whose the configuration file is: this role's, the package's, a stranger's, or nobody's where there is none."""
     place = Path(path)
     if not place.is_file():
-        return {"exists": False, "owner": "nobody"}
+        return "nobody"
     raw = place.read_bytes()
-    text = raw.decode("utf-8", "replace")
-    if bouncer.is_ours(text):
-        return {"exists": True, "owner": "role"}
-    if hashlib.md5(raw).hexdigest() == package_digest(run_command, path):  # the package's own digest of its file
-        return {"exists": True, "owner": "package"}
+    if bouncer.is_ours(raw.decode("utf-8", "replace")):
+        return "role"
+    return "package" if hashlib.md5(raw).hexdigest() == package_digest(run_command, path) else "stranger"  # the package's own digest
+
+
+def look_at_file(run_command, path, pools, server_host, server_port):
+    """Whose the configuration file is, and what of a stranger's an adoption keeps, or kept; no password is told."""
+    found = {"owner": owner_of(run_command, path)}
+    found["exists"] = found["owner"] != "nobody"
+    if found["owner"] not in ("role", "stranger"):
+        return found
     parsed = read_config(path)
-    kept = bouncer.foreign_part(parsed, pools)
-    users = foreign_users(parsed["pgbouncer"].get("auth_file", ""))
-    return {
-        "exists": True,
-        "owner": "stranger",
-        "databases": sorted(kept["databases"]),
-        "listen_port": bouncer.number(parsed["pgbouncer"].get("listen_port"), 6432),
-        "auth_file": parsed["pgbouncer"].get("auth_file", ""),
-        "md5_users": sorted(name for name, secret, _rest in users if pg.verifier_kind(secret) == "md5"),
-    }
+    theirs = bouncer.foreign_part(parsed, pools)["databases"]
+    if found["owner"] == "role":  # of ours, only what it includes was here before
+        own = bouncer.parse_ini(Path(path).read_text(encoding="utf-8", errors="replace"))["databases"]
+        theirs = {name: text for name, text in theirs.items() if name not in own}
+    found["kept_pools"] = bouncer.kept_pools(theirs, server_host, server_port)
+    if found["owner"] == "stranger":
+        auth_file = parsed["pgbouncer"].get("auth_file", "")
+        found.update(
+            databases=sorted(theirs),
+            listen_port=bouncer.number(parsed["pgbouncer"].get("listen_port"), 6432),
+            auth_file=auth_file,
+            md5_users=sorted(name for name, secret, _rest in foreign_users(auth_file) if pg.verifier_kind(secret) == "md5"),
+        )
+    return found
 
 
 def foreign_users(path):
@@ -220,7 +241,7 @@ def _stale(config_file, answers, unit, process, tls):
 
 def _server(psql, host, pools):
     """What PostgreSQL itself says of its limits and of the sessions of the pools' roles."""
-    if host not in LOCAL_HOSTS and not host.startswith("/"):
+    if host not in bouncer.LOCAL_HOSTS and not host.startswith("/"):
         raise ObservationError("the server {0} is not on this host; its sessions cannot be asked as postgres".format(host))
     names = "'max_connections', 'superuser_reserved_connections', 'reserved_connections'"
     limits = "SELECT json_object_agg(name, setting::int) FROM pg_settings WHERE name IN ({0})".format(names)
@@ -263,7 +284,7 @@ def observe_pgbouncer(run_command, asked):
     listeners = observer.observe("listeners", _holders, port) or {"tcp": []}
     tls = observer.observe("tls", lambda: look_at_tls(app_address(listeners["tcp"]), port, ca_file=asked["ca_file"]))
     observer.observe("stale", lambda: _stale(asked["config_file"], answers, unit, process or _process(unit), tls))
-    observer.observe("config_file", look_at_file, run_command, asked["config_file"], pools)
+    observer.observe("config_file", look_at_file, run_command, asked["config_file"], pools, asked["server_host"], asked["server_port"])
     observer.observe("files", observe_files, asked["files"])
     observer.observe("copies", observe_copies, [(pair["source"], pair["target"]) for pair in asked["copies"]])
     if asked["journal"]:

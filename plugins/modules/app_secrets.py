@@ -107,7 +107,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer, _proc
+from ansible_collections.prodready.django.plugins.module_utils import _files, _pgbouncer, _proc
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._environment_file import parse, render
 from ansible_collections.prodready.django.plugins.module_utils._environment_secrets import renewed
@@ -118,8 +118,6 @@ from ansible_collections.prodready.django.plugins.module_utils._service_hold imp
 #: For how long a log-in is tried: a pooler reads its file a moment after it is told to.
 PATIENCE = 10
 FILES = ("env", "owner.env")
-#: What a new file is called until it is in place; one name, so that the next run finds what a killed one left.
-STAGED = ".prodready-new"
 
 
 @contextlib.contextmanager
@@ -129,14 +127,7 @@ def staged(texts):
     try:
         for path, text in texts.items():
             stood = os.stat(path)
-            ready[path] = path + STAGED
-            handle = os.open(ready[path], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as target:
-                os.fchown(target.fileno(), stood.st_uid, stood.st_gid)
-                os.fchmod(target.fileno(), stood.st_mode & 0o7777)
-                target.write(text)
-                target.flush()
-                os.fsync(target.fileno())
+            ready[path] = _files.stage(path, text.encode("utf-8"), stood.st_uid, stood.st_gid, stood.st_mode & 0o7777)
         yield lambda path: os.replace(ready[path], path)
     finally:
         for temporary in ready.values():
@@ -283,7 +274,7 @@ class Change:
         self.services.clear()
         for path in (*(os.path.join(self.directory, file) for file in FILES), self._params["pooler_users"]):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path + STAGED)
+                os.unlink(path + _files.STAGED)
 
     def tell(self):
         reload_pooler(self._run, self._params["pooler_users"])

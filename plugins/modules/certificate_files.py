@@ -78,7 +78,7 @@ import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prodready.django.plugins.module_utils import _tls_memory, _x509
+from ansible_collections.prodready.django.plugins.module_utils import _files, _tls_memory, _x509
 
 
 class Refused(Exception):
@@ -153,11 +153,7 @@ def place(module, texts, directory):
         if not same:
             changed = True
             if not module.check_mode:
-                handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
-                with os.fdopen(handle, "w", encoding="ascii") as opened:
-                    opened.write(texts[kind])
-                os.chmod(temporary, mode)
-                module.atomic_move(temporary, target)
+                _files.replace(target, texts[kind].encode("ascii"), 0, 0, mode)
         if os.path.exists(target):
             changed = module.set_owner_if_different(target, "root", changed)
             changed = module.set_mode_if_different(target, mode, changed)

@@ -68,12 +68,12 @@ names:
   sample: [DEBUG, DJANGO_SETTINGS_MODULE, SECRET_KEY]
 """
 
-import contextlib
 import grp
 import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.prodready.django.plugins.module_utils import _files
 from ansible_collections.prodready.django.plugins.module_utils._environment_file import (
     EnvironmentFileError,
     changes,
@@ -98,20 +98,6 @@ def attributes(path):
     except FileNotFoundError:
         return None
     return (found.st_uid, found.st_gid, found.st_mode & 0o7777)
-
-
-def write(path, text, gid, mode):
-    """The whole file in one step; it never has wider permissions than it ends with."""
-    temporary = path + ".new"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        os.fchown(target.fileno(), 0, gid)
-        os.fchmod(target.fileno(), mode)
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(temporary, path)
 
 
 def group_id(module):
@@ -149,7 +135,7 @@ def main():
     if found != text and before == after:
         before += "(written otherwise)\n"
     if changed and not module.check_mode:
-        write(path, text, gid, mode)
+        _files.replace(path, text.encode("utf-8"), 0, gid, mode)
     diff = {"before": before, "after": after, "before_header": path, "after_header": path}
     if stands and stands != (0, gid, mode):
         diff["before"] = "# uid, gid, mode: {}, {}, {:04o}\n".format(*stands) + before

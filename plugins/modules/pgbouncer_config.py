@@ -31,7 +31,7 @@ options:
     type: path
     default: /etc/pgbouncer/prodready-kept.ini
   pools:
-    description: Pools of the new configuration; what was here under the same name is replaced.
+    description: Pools of the new configuration; what was here, or was kept, under the same name is replaced.
     type: list
     elements: dict
     default: []
@@ -84,25 +84,12 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.prodready.django.plugins.module_utils import _files
 from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer as bouncer
 from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer_probe as probe
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 
 NAMED_FILES = ("auth_file", "client_tls_cert_file", "client_tls_key_file", "server_tls_ca_file")
-
-
-def write(module, path, text, changed):
-    """Write a file in one step, readable by pgbouncer and writable by root alone; True when anything about it was not so."""
-    if changed and not module.check_mode:
-        handle, name = tempfile.mkstemp(dir=module.tmpdir)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        module.atomic_move(name, path)
-    if os.path.exists(path):
-        changed = module.set_owner_if_different(path, "root", changed)
-        changed = module.set_group_if_different(path, probe.SYSTEM_USER, changed)
-        changed = module.set_mode_if_different(path, "0640", changed)
-    return changed
 
 
 def test(module, content, kept_file, kept):
@@ -143,11 +130,12 @@ def main():
     asked = module.params
     path, kept_file, content = asked["path"], asked["kept_file"], asked["content"].rstrip("\n") + "\n"
     before, kept_before = read(path), read(kept_file)
-    owner = probe.look_at_file(module.run_command, path, asked["pools"])["owner"]
+    owner = probe.owner_of(module.run_command, path)
     if owner == "stranger" and not asked["adopt"]:
         module.fail_json(msg="found {0}, which this collection did not write. Set adopt to replace it and keep its databases and users.".format(path))
     foreign = bouncer.foreign_part(probe.read_config(path), asked["pools"]) if owner == "stranger" else {}
-    kept = kept_before if kept_before and not foreign else bouncer.render_kept(foreign)
+    # An app that came later takes the name over from a database that is kept: what is included last would win.
+    kept = bouncer.without(kept_before, asked["pools"]) if kept_before and not foreign else bouncer.render_kept(foreign)
 
     missing = [name for name in bouncer.named_files(content, NAMED_FILES) if not os.path.exists(name)]
     if module.check_mode and missing:
@@ -161,11 +149,9 @@ def main():
             module.fail_json(msg="pgbouncer refuses the new configuration, and the live one was left as it is: {0}".format("; ".join(problems)))
 
     if owner == "stranger" and not module.check_mode:
-        saved = path + ".before-prodready"
-        shutil.copyfile(path, saved)
-        os.chmod(saved, 0o600)
-    changed = write(module, kept_file, kept, kept != kept_before)
-    changed = write(module, path, content, content != before) or changed
+        _files.replace(path + ".before-prodready", Path(path).read_bytes(), 0, 0, 0o600)  # it may hold passwords
+    changed = probe.write(module, kept_file, kept, kept != kept_before)
+    changed = probe.write(module, path, content, content != before) or changed
     shown = "# somebody else's file, not shown because it may hold passwords\n" if owner == "stranger" else before
     module.exit_json(
         changed=changed,

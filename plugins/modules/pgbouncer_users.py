@@ -63,14 +63,13 @@ renewed:
 """
 
 import os
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer as bouncer
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
-from ansible_collections.prodready.django.plugins.module_utils._pgbouncer_probe import SYSTEM_USER, foreign_users
+from ansible_collections.prodready.django.plugins.module_utils._pgbouncer_probe import foreign_users, write
 from ansible_collections.prodready.django.plugins.module_utils._postgresql_probe import Psql
 
 QUESTION = "SELECT json_build_object('name', rolname, 'verifier', rolpassword) FROM pg_authid WHERE rolcanlogin AND NOT rolsuper AND rolname IN ({0})"
@@ -119,21 +118,7 @@ def main():
     old, new = ({name: secret for name, secret, _rest in bouncer.parse_users(text)} for text in (before, after))
     renewed = sorted(name for name in new if old.get(name) != new[name])
     changed = before != after or not os.path.isfile(path) or len(ours) < len(module.params["users"])
-    if changed and not module.check_mode:
-        handle, name = tempfile.mkstemp(dir=module.tmpdir)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(after)
-        module.set_mode_if_different(name, "0640", False)
-        module.set_owner_if_different(name, "root", False)
-        module.set_group_if_different(name, SYSTEM_USER, False)
-        module.atomic_move(name, path)
-    if os.path.isfile(path):
-        for set_attribute, value in (
-            (module.set_owner_if_different, "root"),
-            (module.set_group_if_different, SYSTEM_USER),
-            (module.set_mode_if_different, "0640"),
-        ):
-            changed = set_attribute(path, value, changed)
+    changed = write(module, path, after, changed)
     shown = [
         "".join("{0} {1}\n".format(name, note) for name, note in sorted(users))
         for users in (

@@ -8,7 +8,7 @@ import contextlib
 import os
 
 import pytest
-from ansible_collections.prodready.django.plugins.module_utils import _environment_file, _pgbouncer, _service_hold
+from ansible_collections.prodready.django.plugins.module_utils import _environment_file, _files, _pgbouncer, _service_hold
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 from ansible_collections.prodready.django.plugins.modules import app_secrets
@@ -133,7 +133,7 @@ def test_what_a_killed_run_left_behind_is_taken_away_also_when_all_is_in_force(h
     services._flag = str(flag)
     services.units = {"shop.service": {"state": "active", "pid": 0, "patience": 1}}
     services._prepare()  # and here it was killed
-    left = [host.folder / ("env" + app_secrets.STAGED), host.folder / ("users.txt" + app_secrets.STAGED)]
+    left = [host.folder / ("env" + _files.STAGED), host.folder / ("users.txt" + _files.STAGED)]
     for path in left:
         path.write_text("half a secret")
     assert flag.exists() and list(units.rglob("*.conf"))

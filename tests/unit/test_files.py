@@ -63,6 +63,24 @@ def test_a_leftover_of_a_killed_run_is_no_obstacle_and_leaves_no_wider_mode(tmp_
     assert os.listdir(tmp_path) == ["one"]
 
 
+def test_half_of_a_file_does_not_stay_when_the_disk_is_full(tmp_path, monkeypatch):
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _files.put_in_place(_files.changes([entry(tmp_path / "one")])[0])
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_new_file_is_never_wider_open_than_it_ends(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda handle: seen.append((os.fstat(handle).st_mode & 0o777, os.fstat(handle).st_size)))
+    _files.replace(str(tmp_path / "key"), b"secret\n", os.getuid(), os.getgid(), 0o600)
+    assert seen == [(0o600, 7)]
+    assert mode_of(tmp_path / "key") == "0600"
+
+
 def test_a_link_or_a_folder_in_its_place_is_refused(tmp_path):
     (tmp_path / "target").write_text("theirs\n")
     (tmp_path / "link").symlink_to(tmp_path / "target")

@@ -65,6 +65,30 @@ def test_what_was_here_is_kept_except_what_is_ours_now():
     assert "[databases]" not in bouncer.render_kept({})
 
 
+def test_an_app_takes_the_name_of_a_kept_database_over():
+    by_hand = "# mine\n" + bouncer.render_kept(
+        {"databases": {"old": "host=10.0.0.9", "shop": "host=10.0.0.9"}, "users": {"shop_app": "pool_mode=session"}}
+    )
+    assert bouncer.without(by_hand, [{"name": "paper", "user": "paper_app"}]) == by_hand
+    left = bouncer.parse_ini(bouncer.without(by_hand, POOLS))
+    assert (left["databases"], left["users"]) == ({"old": "host=10.0.0.9"}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "expected"),
+    [
+        ("host=127.0.0.1 dbname=old pool_size=30", "localhost", {"old": 30}),
+        ("dbname=old", "localhost", {"old": 0}),  # no host is the socket here, no size the pooler's default
+        ("host=/run/postgresql pool_size=30 max_db_connections=12", "::1", {"old": 12}),
+        ("host=localhost port=5433 pool_size=30", "localhost", {}),
+        ("host=10.0.0.9 pool_size=30", "localhost", {}),
+        ("host=10.0.0.9 pool_size=30", "10.0.0.9", {"old": 30}),
+    ],
+)
+def test_what_is_kept_is_counted_where_it_leads_to_the_same_server(text, host, expected):
+    assert bouncer.kept_pools({"old": text}, host, 5432) == expected
+
+
 def test_users_go_there_and_back_and_kept_ones_stay_kept():
     text = bouncer.render_users({"shop_app": SCRAM}, {"old": 'md5 "x"', "shop_app": "stale"})
     assert [(name, secret) for name, secret, _rest in bouncer.parse_users(text)] == [("old", 'md5 "x"'), ("shop_app", SCRAM)]
