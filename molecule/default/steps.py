@@ -151,7 +151,7 @@ def step_create() -> str:
 FINGERPRINT = r"""
 dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' | sed 's/^/package /'
 find /etc /srv /opt /usr/local /home /root /var/lib /var/cache /var/log /var/spool -xdev \
-  \( -path /var/cache/apt/archives -o -path /var/cache/prodready-uv -o -path '*/.ansible' -o -path /var/log/journal -o -path /var/lib/apt/lists \
+  \( -path /var/cache/apt/archives -o -path '*/.ansible' -o -path /var/log/journal -o -path /var/lib/apt/lists \
   -o -path /var/cache/apt -o -path /var/lib/systemd -o -path /var/lib/sudo -o -path /var/log/wtmp -o -path /var/log/lastlog -o -path /var/log/btmp \) -prune \
   -o -type d -printf 'directory %p %m %u:%g\n' -o -printf 'file %p %y %m %u:%g %s %T@ %l\n' | sort
 systemctl list-unit-files --no-legend --plain | awk '!/^session-/ {print "unit-file", $1, $2}'
@@ -286,7 +286,7 @@ def step_leaks() -> str:
         if journal.count("\n") < 1000:
             raise Red(f"{journal.count(chr(10))} lines of journal on {host}", "a journal worth looking at")
         searched = (
-            "grep -rlaFf - --devices=skip --exclude-dir={proc,sys,dev,archives,prodready-uv,journal} / 2>/dev/null | xargs -r stat -c '%a %U %n'"
+            "grep -rlaFf - --devices=skip --exclude-dir={proc,sys,dev,archives,journal} / 2>/dev/null | xargs -r stat -c '%a %U %n'"
         )
         for line in inside(host, f"set +e; {searched}; true", stdin=wanted).splitlines():
             mode, owner, file = line.split(" ", 2)

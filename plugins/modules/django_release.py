@@ -13,7 +13,9 @@ description:
   - Brings the files of the project from the controller to the host as one archive, builds a virtual environment for them with
     uv, adds gunicorn and psycopg under the constraint of what the project has pinned, and compiles everything.
   - A release is marked complete when all of that is done. What a killed run left half-built is built again.
-  - Everything belongs to root; the app can read its code and change none of it.
+  - All that may run code of dependencies runs as the user C(prodready-build), which the module makes, in a unit of its own that
+    can write to the release and to uv's cache alone, and that takes every process with it when it ends.
+  - In the end everything belongs to root; the app can read its code and change none of it.
 extends_documentation_fragment:
   - prodready.django.source
 options:
@@ -58,7 +60,10 @@ options:
     type: dict
     default: {}
   uv_secrets:
-    description: Variables for uv which are secret, such as the password of an index.
+    description:
+      - Variables for uv which are secret, such as the password of an index.
+      - A package that is built from source runs its own code with them in reach, so with them only wheels are installed, unless
+        O(uv_environment) sets C(UV_NO_BUILD) to C(0).
     type: dict
     default: {}
   patience:
@@ -103,20 +108,69 @@ seconds:
   returned: when built
 """
 
+import contextlib
 import grp
 import json
 import os
+import pwd
 import re
 import shutil
+import stat
 import tarfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.prodready.django.plugins.module_utils import _files
+from ansible_collections.prodready.django.plugins.module_utils._environment_file import render
 from ansible_collections.prodready.django.plugins.module_utils._masking import mask
 from ansible_collections.prodready.django.plugins.module_utils._releases import MARKER, Layout, ReleaseError
 
+RUN = "/run"
 _CA = "/etc/ssl/certs/ca-certificates.crt"
+#: Who builds: nobody that runs an app, so that no running app can reach into a release that is being built.
+BUILDER = "prodready-build"
+#: What a build cannot do beside what any user cannot; compilers and interpreters need all system calls.
+_SANDBOX = (
+    "CapabilityBoundingSet=",
+    "NoNewPrivileges=yes",
+    "PrivateDevices=yes",
+    "PrivateTmp=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHome=read-only",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectSystem=strict",
+    "RestrictSUIDSGID=yes",
+    "InaccessiblePaths=-/etc/prodready",
+    "TimeoutStopSec=5",
+    "UMask=0022",
+)
+
+
+def builder(run_command):
+    """The user that builds, made where there is none."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(BUILDER)
+    argv = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", BUILDER]
+    _rc, _out, err = run_command(argv)
+    try:
+        return pwd.getpwnam(BUILDER)  # also when another run made it in the meantime
+    except KeyError:
+        said = err.strip() or "useradd said nothing"
+        raise ReleaseError("found no user {0} and could not make it ({1}); expected it for building releases".format(BUILDER, said)) from None
+
+
+def give(path, uid, gid, only_if_another=False):
+    """A tree to one owner, writable by the owner alone; links are not followed."""
+    if only_if_another and os.lstat(path).st_uid == uid:
+        return
+    for directory, names, files in os.walk(path):
+        for one in [directory, *(os.path.join(directory, name) for name in names + files)]:
+            found = os.lstat(one)
+            os.lchown(one, uid, gid)
+            if not stat.S_ISLNK(found.st_mode):
+                os.chmod(one, stat.S_IMODE(found.st_mode) & 0o755)
 
 
 class Build:
@@ -134,6 +188,8 @@ class Build:
         self.python = os.path.join(self.venv, "bin", "python")
         self.kept = os.path.join(layout.state, "requirements", self.params["release"] + ".txt")
         self.seconds = {}
+        self.unit = "prodready-build-{0}.service".format(module.params["name"])
+        self.user = builder(module.run_command)
 
     def stage(self, name, function):
         """Do one stage and remember how long it took."""
@@ -142,47 +198,71 @@ class Build:
         self.seconds[name] = round(time.monotonic() - started, 2)
 
     def clear(self):
-        """Away with what a killed run left."""
+        """Away with what a killed run left, a build that goes on among it."""
+        self.module.run_command(["systemctl", "stop", self.unit])
         if os.path.isdir(self.path):
             shutil.rmtree(self.path)
         os.mkdir(self.path, 0o755)
         os.chmod(self.path, 0o755)
 
     def unpack(self):
-        """The project's files, for root and the app's group only."""
+        """The project's files, readable for the app's group only, and for as long as it takes the builder's, as some are built in their place."""
         group = grp.getgrnam(self.params["name"]).gr_gid
         os.mkdir(self.top, 0o750)
         with tarfile.open(self.params["archive"]) as archive:
             archive.extraction_filter = lambda member, _path: member  # our own archive, made by the action
             for member in archive.getmembers():
-                member.uid, member.gid, member.uname, member.gname = 0, group, "root", self.params["name"]
+                member.uid, member.gid, member.uname, member.gname = self.user.pw_uid, group, BUILDER, self.params["name"]
                 archive.extract(member, self.top)
-        for directory, _names, _files in os.walk(self.top):
-            os.chown(directory, 0, group)
+        for directory, _names, _plain in os.walk(self.top):
+            os.chown(directory, self.user.pw_uid, group)
             os.chmod(directory, 0o750)
         if self.inside != ".":
             os.symlink(os.path.join("checkout", self.inside), os.path.join(self.path, "source"))
 
-    def run(self, argv, cwd=None, variables=None):
-        """Run a program, or raise a sentence with what it said last."""
-        environment = {
-            "UV_CACHE_DIR": self.params["uv_cache"],
-            "UV_NO_PROGRESS": "1",
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_PYTHON_PREFERENCE": "only-system",
-            "UV_COMPILE_BYTECODE": "1",
-            "NO_COLOR": "1",
-        }
+    def environment(self, variables):
+        """What uv is told; a proxy that the play set is passed on."""
+        environment = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+        environment.update(
+            {
+                "HOME": "/tmp",
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "LC_ALL": "C.UTF-8",
+                "UV_CACHE_DIR": self.params["uv_cache"],
+                "UV_NO_PROGRESS": "1",
+                "UV_PYTHON_DOWNLOADS": "never",
+                "UV_PYTHON_PREFERENCE": "only-system",
+                "UV_COMPILE_BYTECODE": "1",
+                # Files of the cache stay the builder's, those of a release become root's.
+                "UV_LINK_MODE": "copy",
+                "NO_COLOR": "1",
+            }
+        )
+        if self.params["uv_secrets"]:
+            environment["UV_NO_BUILD"] = "1"
         if os.path.exists(_CA):
             environment["SSL_CERT_FILE"] = _CA
         if self.params["source"]["index_url"]:
             environment["UV_INDEX"] = "package=" + self.params["source"]["index_url"]
         for source in (self.params["uv_environment"], self.params["uv_secrets"], variables or {}):
             environment.update((name, str(value)) for name, value in source.items())
-        rc, out, err = self.module.run_command(
-            argv, cwd=cwd or self.top, environ_update=environment, umask=0o022, pass_fds=[self.lock], expand_user_and_vars=False
-        )
-        if rc != 0:
+        return environment
+
+    def run(self, argv, cwd=None, variables=None, needed=True):
+        """Run a program as the builder, or raise a sentence with what it said last."""
+        # Not as properties of the unit, which every user of the host can read.
+        settings = os.path.join(RUN, self.unit + ".env")
+        _files.replace(settings, render(self.environment(variables)).encode("utf-8"), 0, 0, 0o600)
+        unit = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=exec", "--unit=" + self.unit]
+        places = ["ReadWritePaths=" + path for path in (self.venv, self.top, self.params["uv_cache"])]
+        properties = ["User=" + BUILDER, "EnvironmentFile=" + settings, "WorkingDirectory=" + (cwd or self.top), *_SANDBOX, *places]
+        try:
+            rc, out, err = self.module.run_command(
+                [*unit, *("--property=" + one for one in properties), "--", *argv], cwd="/", pass_fds=[self.lock], expand_user_and_vars=False
+            )
+        finally:
+            os.unlink(settings)
+        if rc != 0 and needed:
             raise ReleaseError(self.sentence(argv, rc, err or out))
         return out
 
@@ -194,7 +274,12 @@ class Build:
         text = text.rstrip(".") or "it said nothing"
         what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
         remedy = "Correct the project's requirements, or uv_environment of the app in prodready_secrets where the index does not answer"
-        if "hash mismatch" in text.lower():
+        if self.params["uv_secrets"] and re.search("no-build|building from source is disabled|source distributions is disabled", text, re.IGNORECASE):
+            remedy = (
+                "A package without a wheel runs its own code to be built, which could read the index's password: offer a wheel of it, or allow that "
+                "with UV_NO_BUILD: 0 in django_app_uv_environment"
+            )
+        elif "hash mismatch" in text.lower():
             remedy = "What the index has is not what the project vouches for: lock the requirements again, or find out who changed the file"
         return "building release {} failed at `{}`, which ended with {}: {}. Expected: it succeeds; the current release is untouched. {}".format(
             self.params["release"], what, rc, text, remedy
@@ -202,6 +287,8 @@ class Build:
 
     def make_venv(self):
         """An empty virtual environment of the distribution's Python."""
+        os.mkdir(self.venv, 0o755)
+        os.chown(self.venv, self.user.pw_uid, self.user.pw_gid)
         self.run([self.params["uv"], "venv", "--quiet", "--no-project", "--python", self.params["python"], self.venv])
 
     def install(self):
@@ -235,7 +322,10 @@ class Build:
                 target.write(self.params["plan"]["requirement"] + "\n")
             directory = self.path
         compile_ = [self.params["uv"], "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
-        self.run(compile_ + ["--python", self.python, "-o", resolved, file], cwd=directory)
+        # To standard output: a file of the builder's could be a link to anywhere.
+        text = self.run(compile_ + ["--python", self.python, file], cwd=directory)
+        with open(resolved, "w", encoding="utf-8") as target:
+            target.write(text)
         os.makedirs(os.path.dirname(self.kept), mode=0o755, exist_ok=True)
         shutil.copyfile(resolved, self.kept + ".new")
         os.replace(self.kept + ".new", self.kept)
@@ -268,11 +358,13 @@ class Build:
 
     def compile(self):
         """Bytecode of the project, which the app could not write itself."""
-        self.module.run_command([self.python, "-m", "compileall", "-q", "-j", "0", self.top], umask=0o022)
+        self.run([self.python, "-m", "compileall", "-q", "-j", "0", self.top], needed=False)
 
     def finish(self):
-        """The marker, written last and in one step."""
+        """Everything root's; then the marker, written last and in one step."""
         packages = sorted(filter(None, self.freeze()))
+        give(self.venv, 0, 0)
+        give(self.top, 0, grp.getgrnam(self.params["name"]).gr_gid)
         facts = {"release": self.params["release"], "commit": self.params["commit"], "plan": self.params["plan"], "packages": packages}
         temporary = os.path.join(self.path, MARKER + ".new")
         with open(temporary, "w", encoding="utf-8") as target:
@@ -284,7 +376,9 @@ class Build:
 
     def build(self):
         """All stages in their order."""
+        os.umask(0o022)  # the builder, who is not root, reads what is written
         os.makedirs(self.params["uv_cache"], mode=0o700, exist_ok=True)
+        give(self.params["uv_cache"], self.user.pw_uid, self.user.pw_gid, only_if_another=True)
         for name in ("clear", "unpack", "make_venv", "install", "add", "compile"):
             self.stage(name, getattr(self, name))
         return self.finish()
