@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 import yaml
@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
         "rotate": {"type": "raw", "default": []},
         "apps": {"type": "list", "elements": "str", "default": []},
         "keep_fallbacks": {"type": "int", "default": 2},
+        "redis_elsewhere": {"type": "list", "elements": "str", "default": []},
     }
 
     def run(self, tmp=None, task_vars=None):
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
         backup = _backup(path)
         text, key = self._open(path, password_file)
         now = self._secrets(path, text)
-        changes = _rotation.rotate(now, args["apps"] or list(now), names, args["keep_fallbacks"])
+        changes = _rotation.rotate(now, args["apps"] or list(now), names, args["keep_fallbacks"], args["redis_elsewhere"])
         rotated = {app: sorted(set(values) - {"secret_key_fallbacks"}) for app, values in changes.items()}
         begun = _rotation.differences(self._secrets(backup, self._open(backup, password_file)[0]), now) if backup.is_file() else {}
         if begun:  # the same twice is a run that ended between the two files: nothing was begun
@@ -150,8 +151,10 @@ def _backup(path):
 
 def _write(path, content, mode):
     """The whole file in one step, which a power cut does not undo."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as target:
+    temporary = path.with_name(f".{path.name}.prodready-new")  # one name, so that what a killed run left does not stay
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
         os.fchmod(target.fileno(), mode)
         target.write(content)
         target.flush()

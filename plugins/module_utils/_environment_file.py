@@ -133,19 +133,32 @@ def database_url(database, role, password):
     options = [("sslmode", database.get("sslmode") or "verify-full")]
     if database.get("sslrootcert"):
         options.append(("sslrootcert", database["sslrootcert"]))
-    host = str(database.get("host") or "localhost")
     return "postgresql://{0}:{1}@{2}:{3}/{4}?{5}".format(
         quote(str(role), safe=""),
         quote(str(password), safe=""),
-        "[{0}]".format(host) if ":" in host else quote(host, safe=""),
+        _host(str(database.get("host") or "localhost")),
         int(database.get("port") or 5432),
         quote(str(database["name"]), safe=""),
         "&".join("{0}={1}".format(key, quote(str(value), safe="/")) for key, value in options),
     )
 
 
-def cache_url(backend, name, password="", socket="/run/redis/redis-server.sock", table="prodready_cache"):
-    """Where the app's cache is: a table of its database, or Redis behind a Unix socket, user and password percent-encoded."""
-    if backend == "redis":
-        return "unix://{0}:{1}@{2}?db=0".format(quote(str(name), safe=""), quote(str(password), safe=""), quote(socket, safe="/"))
-    return "dbcache://" + table
+def cache_url(cache, name, password=""):
+    """Where the app's cache is: a table of its database, or Redis behind a Unix socket or, on another host, TLS; each part percent-encoded."""
+    if cache["backend"] != "redis":
+        return "dbcache://" + (cache.get("table") or "prodready_cache")
+    user = "{0}:{1}".format(quote(str(name), safe=""), quote(str(password), safe=""))
+    if not cache.get("host"):
+        return "unix://{0}@{1}?db=0".format(user, quote(cache.get("socket") or "/run/redis/redis-server.sock", safe="/"))
+    # Older clients do not compare the name unless they are told to.
+    return "rediss://{0}@{1}:{2}/0?ssl_check_hostname=true&ssl_ca_certs={3}".format(
+        user,
+        _host(cache["host"]),
+        int(cache.get("port") or 6380),
+        quote(cache.get("ca_file") or "/etc/ssl/certs/ca-certificates.crt", safe="/"),
+    )
+
+
+def _host(name):
+    """A host as it stands in a URL: brackets around an address of IPv6."""
+    return "[{0}]".format(name) if ":" in name else quote(name, safe="")

@@ -50,6 +50,11 @@ options:
     description: How many earlier secret keys stay in C(secret_key_fallbacks), the one that was in force among them.
     type: int
     default: 2
+  redis_elsewhere:
+    description: Apps whose Redis is on another host, where nobody here can change its password; that secret of theirs stays.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

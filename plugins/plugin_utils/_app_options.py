@@ -87,7 +87,7 @@ def app_database(app: Mapping[str, Any], server_port: int | str = SERVER_PORT, p
 
 
 def redis_users(apps: list[dict[str, Any]], secrets: Any = None) -> list[dict[str, Any]]:
-    """Who may use Redis: one user per app, with nothing but the app's own keys. Passwords for provisioning only."""
+    """Who may use this host's Redis: one user per app, with nothing but the app's own keys. Passwords for provisioning only."""
     return [
         {
             "name": app["name"],
@@ -95,7 +95,7 @@ def redis_users(apps: list[dict[str, Any]], secrets: Any = None) -> list[dict[st
             **({} if secrets is None else {"password": app_secrets(secrets, app["name"]).get("redis_password") or ""}),
         }
         for app in apps
-        if app["cache"] == "redis"
+        if app["cache_here"]
     ]
 
 

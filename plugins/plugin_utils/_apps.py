@@ -114,6 +114,47 @@ def _resolve_text_search(name: str, declared: Any) -> Any:
     return own
 
 
+def _resolve_cache_server(name: str, app: Mapping[str, Any]) -> dict[str, Any]:
+    """Where another host's Redis is, which the app must be let through to."""
+    if not app["cache_server"]:
+        return {}
+    server = _merge(name, "cache_server", app["cache_server"], _inventory.CACHE_SERVER)
+    if app["cache"] != "redis":
+        raise _mistake(name, f"cache_server is set and cache is {app['cache']}; redis is expected. Set cache: redis, or leave cache_server out")
+    host, outbound = server["host"], [str(address) for address in app["outbound"]]
+    if not (_DOMAIN.match(host) or (_network(host) and "/" not in host)):
+        raise _mistake(name, f"cache_server.host is '{host}'; a host name in lower case or an address is expected")
+    if server["port"] > 65535:
+        raise _mistake(name, f"cache_server.port is {server['port']}; at most 65535 is expected")
+    if not re.match(r"^/[\w./+-]+$", server["ca_file"]):
+        raise _mistake(name, f"cache_server.ca_file is '{server['ca_file']}'; the whole path of a file on the app's host is expected")
+    if not _lets_through(outbound, host):
+        raise _mistake(
+            name,
+            f"cache_server.host is {host}, and outbound lets the app talk to {', '.join(outbound) or 'nobody'} alone; the address or network of that "
+            "Redis is expected among them. Add it to outbound, such as [localhost, 10.0.0.9]",
+        )
+    return server
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _lets_through(outbound: list[str], host: str) -> bool:
+    """Whether the app may talk to a host; of a name it is known only that nobody beyond this host may be its address."""
+    networks = [network for network in map(_network, outbound) if network]
+    address = _network(host)
+    if "any" in outbound or host == "localhost" or (address and address.is_loopback):
+        return True
+    if not address:
+        return any(not network.is_loopback for network in networks)
+    return any(network.version == address.version and address.subnet_of(network) for network in networks)  # type: ignore[arg-type]
+
+
 def _validate_networks(name: str, key: str, networks: list[Any]) -> None:
     for network in networks:
         try:
@@ -167,6 +208,8 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
     resolved["contract"] = _merge(name, "contract", resolved["contract"], _inventory.CONTRACT)
     resolved["contract"]["text_search_config"] = _resolve_text_search(name, resolved["contract"]["text_search_config"])
     resolved["contract"]["admin_path"] = resolved["contract"]["admin_path"] or ""  # null and '': the project has no admin
+    resolved["cache_server"] = _resolve_cache_server(name, resolved)
+    resolved["cache_here"] = resolved["cache"] == "redis" and not resolved["cache_server"]
     resolved["processes"] = _resolve_processes(name, resolved["processes"])
     resolved["rate_limits"] = _resolve_rate_limits(name, resolved["rate_limits"])
     resolved["wsgi"] = resolved["wsgi"] or resolved["settings_module"].split(".")[0] + ".wsgi:application"
@@ -210,7 +253,7 @@ def plan_host(host: str, apps: Any) -> list[dict[str, str]]:
         "app": [app["name"] for app in resolved],
         "pooled": [app["name"] for app in resolved if app["pooling"]],
         "server": ["postgresql"] + (["pgbouncer"] if any(app["pooling"] for app in resolved) else []),
-        "cached": [app["name"] for app in resolved if app["cache"] == "redis"],
+        "cached": [app["name"] for app in resolved if app["cache_here"]],
     }
     plan = []
     for owner, kind, instance in _PLAN:

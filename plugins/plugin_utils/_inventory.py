@@ -78,6 +78,17 @@ PROCESS: dict[str, Key] = {
     "schedule": Key(str, "", "Makes it a job that systemd starts at that time, such as `*-*-* 03:00`."),
 }
 
+#: A Redis that other hosts reach, which role redis opens there with `redis_tls`.
+CACHE_SERVER: dict[str, Key] = {
+    "host": Key(str, "", "Its name or address, as its certificate has it.", required=True),
+    "port": Key(int, 6380, "The port that it is encrypted on.", least=1),
+    "ca_file": Key(
+        str,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "The certificate authorities, a file on the app's host, by which the app verifies it; an own authority is `/etc/prodready/ca/ca.pem`.",
+    ),
+}
+
 #: The largest burst that a verification can go through and see the limit behind it.
 MOST_BURST = 500
 
@@ -165,6 +176,7 @@ APP: dict[str, Key] = {
         "Where Django's cache is: `database` needs nothing of the project, `redis` is faster, `none` leaves the project's own.",
         choices=("database", "redis", "none"),
     ),
+    "cache_server": Key(dict, {}, "The Redis of another host, reached by TLS, below.", shown="this host's, by its socket"),
     "database_extensions": Key(list, [], "PostgreSQL extensions the migrations expect."),
     "canonical_host": Key(bool, True, "Further domains answer with a redirect to the first one, so that a page has one address."),
     "rate_limits": Key(dict, {}, "Requests of one client address; more is answered with 429. Below.", shown="below"),

@@ -39,14 +39,21 @@ def names_of(asked: Any) -> list[str]:
     return [name for rotation, names in ROTATIONS.items() if rotation in words or "all" in words for name in names]
 
 
-def rotate(before: Mapping[str, Any], apps: Iterable[str], names: Iterable[str], keep: int) -> dict[str, dict[str, Any]]:
-    """What changes, by app. The key that was in force becomes the first fallback, so that what it signed stays valid."""
+def rotate(
+    before: Mapping[str, Any], apps: Iterable[str], names: Iterable[str], keep: int, redis_elsewhere: Iterable[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """What changes, by app. The key that was in force becomes the first fallback, so that what it signed stays valid.
+
+    The password for another host's Redis stays: nobody here can give it to that server.
+    """
     changes: dict[str, dict[str, Any]] = {}
     for app in apps:
         mine = before.get(app)
         if not isinstance(mine, Mapping):
             raise ChecklistError(f"found no secrets of {app} in the secrets file, expected prodready_secrets.{app}. Change rotate_app, or add them")
-        found: dict[str, Any] = {name: new_value(name) for name in names if mine.get(name)}
+        found: dict[str, Any] = {
+            name: new_value(name) for name in names if mine.get(name) and not (name == "redis_password" and app in redis_elsewhere)
+        }
         if "secret_key" in found:
             fallbacks = [mine["secret_key"], *(mine.get("secret_key_fallbacks") or [])]
             found["secret_key_fallbacks"] = fallbacks[:keep]

@@ -5,6 +5,7 @@ from ansible_collections.prodready.django.plugins.plugin_utils import _app_optio
 from ansible_collections.prodready.django.plugins.plugin_utils._verdict import ChecklistError
 
 APP = {"domains": ["shop.example.org"], "source": {"type": "tree", "path": "/x"}, "settings_module": "shop.settings"}
+REDIS = {"cache": "redis"}
 SECRETS = {"shop": {"secret_key": "k", "database_owner_password": "o", "database_app_password": "a"}}
 
 
@@ -38,6 +39,19 @@ def test_defaults_are_filled_in():
         ("Shop", {}, "starts with a letter"),
         ("shop", {"pooling": 1}, "pooling must be a bool"),
         ("shop", {"cache": "memcached"}, "cache is 'memcached'; one of database, redis, none"),
+        ("shop", {"cache_server": {"host": "cache.internal"}}, "cache_server is set and cache is database; redis is expected"),
+        ("shop", {**REDIS, "cache_server": {"port": 6380}}, "cache_server.host is ''; a host name in lower case or an address"),
+        ("shop", {**REDIS, "cache_server": {"hosts": "a"}}, "cache_server has the unknown key 'hosts'; known are host"),
+        ("shop", {**REDIS, "cache_server": {"host": "a:b@c"}}, "cache_server.host is 'a:b@c'; a host name"),
+        ("shop", {**REDIS, "cache_server": {"host": "10.0.0.0/8"}}, "cache_server.host is '10.0.0.0/8'; a host name"),
+        ("shop", {**REDIS, "cache_server": {"host": "10.0.0.9", "port": 70000}}, "cache_server.port is 70000; at most 65535"),
+        ("shop", {**REDIS, "cache_server": {"host": "10.0.0.9", "ca_file": "ca.pem"}}, "cache_server.ca_file is 'ca.pem'; the whole path"),
+        (
+            "shop",
+            {**REDIS, "cache_server": {"host": "cache.internal"}},
+            "outbound lets the app talk to localhost alone; the address or network of that",
+        ),
+        ("shop", {**REDIS, "cache_server": {"host": "10.0.0.9"}, "outbound": ["10.1.0.0/16"]}, "outbound lets the app talk to 10.1.0.0/16 alone"),
         ("shop", {"settings_overlay": "yes"}, "settings_overlay is 'yes'; one of auto, always, never"),
         ("shop", {"wsgi": "a:b", "asgi": "a:c"}, "wsgi and asgi are both set"),
         ("shop", {"processes": {"Worker": {"command": ["x"]}}}, "processes holds 'Worker'"),
@@ -249,6 +263,25 @@ def test_a_user_of_redis_reaches_its_own_keys_and_has_a_password_only_where_aske
     apps = _apps.resolve_apps({"shop": {**APP, "cache": "redis"}, "blog": {**APP, "domains": ["b.example.org"]}})
     assert _app_options.redis_users(apps) == [{"name": "shop", "keys": ["shop:*"]}]
     assert _app_options.redis_users(apps, {"shop": {"redis_password": "p"}})[0]["password"] == "p"
+
+
+@pytest.mark.parametrize(
+    ("host", "outbound"),
+    [
+        ("10.0.0.9", ["localhost", "10.0.0.0/8"]),
+        ("fd00::9", ["fd00::/8", "10.0.0.0/8"]),
+        ("cache.internal", ["10.0.0.9"]),
+        ("cache.internal", ["any"]),
+        ("localhost", ["localhost"]),
+        ("127.0.0.1", ["localhost"]),
+    ],
+)
+def test_another_hosts_redis_is_no_subject_of_this_host(host, outbound):
+    apps = {"shop": {**APP, **REDIS, "cache_server": {"host": host}, "outbound": outbound}}
+    (shop,) = _apps.resolve_apps(apps)
+    assert (shop["cache_server"]["port"], shop["cache_here"]) == (6380, False)
+    assert _app_options.redis_users([shop]) == []
+    assert [entry for entry in _apps.plan_host("web1", apps) if entry["subject"] == "cache"] == []
 
 
 def test_log_ins_are_limited_where_they_are_sent_and_the_api_as_a_whole():

@@ -100,6 +100,21 @@ def test_a_database_url_is_percent_encoded_and_verifies_the_server(database, pas
     assert environment.database_url(database, "app", password) == url
 
 
-def test_a_cache_is_a_table_or_redis_behind_its_socket():
-    assert environment.cache_url("database", "shop") == "dbcache://prodready_cache"
-    assert environment.cache_url("redis", "shop", "a:b/c@d%") == "unix://shop:a%3Ab%2Fc%40d%25@/run/redis/redis-server.sock?db=0"
+@pytest.mark.parametrize(
+    ("cache", "url"),
+    [
+        ({"backend": "database"}, "dbcache://prodready_cache"),
+        ({"backend": "database", "table": "other"}, "dbcache://other"),
+        ({"backend": "redis"}, "unix://shop:a%3Ab%2Fc%40d%25@/run/redis/redis-server.sock?db=0"),
+        (
+            {"backend": "redis", "host": "cache.internal", "port": 6381, "ca_file": "/etc/prodready/ca/ca.pem"},
+            "rediss://shop:a%3Ab%2Fc%40d%25@cache.internal:6381/0?ssl_check_hostname=true&ssl_ca_certs=/etc/prodready/ca/ca.pem",
+        ),
+        (
+            {"backend": "redis", "host": "fd00::9"},
+            "rediss://shop:a%3Ab%2Fc%40d%25@[fd00::9]:6380/0?ssl_check_hostname=true&ssl_ca_certs=/etc/ssl/certs/ca-certificates.crt",
+        ),
+    ],
+)
+def test_a_cache_is_a_table_or_redis_behind_its_socket_or_tls(cache, url):
+    assert environment.cache_url(cache, "shop", "a:b/c@d%") == url

@@ -55,6 +55,12 @@ def test_the_key_that_was_in_force_is_the_first_fallback_and_the_oldest_go(app, 
     assert len(changed["secret_key"]) == 64
 
 
+def test_the_password_of_a_redis_elsewhere_is_left_alone():
+    changed = _rotation.rotate(SECRETS, ["shop", "news"], _rotation.names_of("all"), 2, ["shop"])
+    assert ("redis_password" in changed["shop"], "redis_password" in changed["news"]) == (False, True)
+    assert _rotation.rotate(SECRETS, ["shop"], ["redis_password"], 2, ["shop"]) == {}
+
+
 def test_only_what_is_there_is_rotated():
     assert set(_rotation.rotate(SECRETS, ["news"], _rotation.names_of("all"), 2)["news"]) == {"secret_key", "secret_key_fallbacks", "redis_password"}
 

@@ -12,7 +12,7 @@ from ansible_collections.prodready.django.plugins.plugin_utils._verdict import C
 TEXT = b'prodready_secrets:\n  shop:\n    secret_key: "old"  # keep me\n    redis_password: r\n'
 PASSWORD = b"the vault password"
 VAULT = VaultLib([("default", VaultSecret(PASSWORD))])
-ASKED = {"rotate": "secret_key", "apps": ["shop"], "keep_fallbacks": 2}
+ASKED = {"rotate": "secret_key", "apps": ["shop"], "keep_fallbacks": 2, "redis_elsewhere": []}
 
 
 def action(check_mode=False):
