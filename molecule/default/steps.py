@@ -285,9 +285,7 @@ def step_leaks() -> str:
         found += [f"journal of {host}: {form}" for form in leaks_in(journal)]
         if journal.count("\n") < 1000:
             raise Red(f"{journal.count(chr(10))} lines of journal on {host}", "a journal worth looking at")
-        searched = (
-            "grep -rlaFf - --devices=skip --exclude-dir={proc,sys,dev,archives,journal} / 2>/dev/null | xargs -r stat -c '%a %U %n'"
-        )
+        searched = "grep -rlaFf - --devices=skip --exclude-dir={proc,sys,dev,archives,journal} / 2>/dev/null | xargs -r stat -c '%a %U %n'"
         for line in inside(host, f"set +e; {searched}; true", stdin=wanted).splitlines():
             mode, owner, file = line.split(" ", 2)
             if file.startswith("/etc/prodready/") and owner == "root" and mode in ("600", "640"):

@@ -115,7 +115,7 @@ class Overlay:
         self.differs(
             "SECRET_KEY_FALLBACKS",
             not keys["fallbacks_from_environment"],
-            "{0} key(s)".format(keys["fallbacks"]),
+            "{0} key(s) of its own".format(keys["fallbacks"]),
             "SECRET_KEY_FALLBACKS of the environment",
             "a key is replaced without ending sessions",
             line='SECRET_KEY_FALLBACKS = _items("SECRET_KEY_FALLBACKS")',

@@ -15,6 +15,7 @@ import logging
 import os
 import sys
 import traceback
+from secrets import token_urlsafe
 from urllib.parse import unquote, urlsplit
 
 MARKER = "@@prodready-settings@@ "
@@ -66,14 +67,14 @@ def items(name):
 
 
 def secret_key(settings):
-    """Whether the keys are those of the environment."""
+    """Whether the keys are those of the environment; a fallback of its own that is put there shows it also where there is none yet."""
     key = settings.SECRET_KEY
     key = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key or "")
     return {
         "set": bool(key),
         "insecure": key.startswith("django-insecure-"),
         "from_environment": bool(key) and key == os.environ.get("SECRET_KEY"),
-        "fallbacks": len(settings.SECRET_KEY_FALLBACKS or []),
+        "fallbacks": len({str(one) for one in settings.SECRET_KEY_FALLBACKS or []} - set(items("SECRET_KEY_FALLBACKS"))),
         "fallbacks_from_environment": [str(one) for one in settings.SECRET_KEY_FALLBACKS or []] == items("SECRET_KEY_FALLBACKS"),
     }
 
@@ -181,6 +182,7 @@ def look():
     import django
     from django.conf import Settings
 
+    os.environ["SECRET_KEY_FALLBACKS"] = ",".join([*items("SECRET_KEY_FALLBACKS"), token_urlsafe(48)])
     settings = Settings(os.environ["DJANGO_SETTINGS_MODULE"])
     seen = {name: plain(getattr(settings, name, None)) for name in FLAT}
     seen.update(

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
 import time
+
+from ansible_collections.prodready.django.plugins.module_utils import _lock
 
 MARKER = ".complete"
 _NAME = re.compile(r"^[0-9a-f]{12}-[0-9a-f]{8}$")
@@ -158,20 +159,8 @@ class Layout:
     @contextlib.contextmanager
     def locked(self, patience=600, pause=0.5):
         """One deployment at a time. What a killed run left running keeps the lock, handed to it as a file descriptor."""
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            deadline = time.monotonic() + patience
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        raise ReleaseError(
-                            "another deployment of {0} has been running for {1} s; it holds {2}. "
-                            "Wait for it, or end its process, then run again".format(self.name, patience, self.lock)
-                        ) from None
-                    time.sleep(pause)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+            with _lock.held(self.lock, "another deployment of {0}".format(self.name), patience, pause) as descriptor:
+                yield descriptor
+        except _lock.Busy as error:
+            raise ReleaseError(str(error)) from None

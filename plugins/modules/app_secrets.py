@@ -107,7 +107,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prodready.django.plugins.module_utils import _files, _pgbouncer, _proc
+from ansible_collections.prodready.django.plugins.module_utils import _files, _lock, _pgbouncer, _proc
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._environment_file import parse, render
 from ansible_collections.prodready.django.plugins.module_utils._environment_secrets import renewed
@@ -303,13 +303,16 @@ def main():
     if not all(os.path.exists(os.path.join(params["directory"], file)) for file in FILES):
         nothing = {"renewed": {}, "roles": [], "passwords": [], "restarted": [], "held_seconds": 0.0}
         module.exit_json(changed=False, deployed=False, served=False, **nothing)
+    # What a killed run left going holds it; a look waits for nobody.
+    alone = contextlib.nullcontext() if module.check_mode else _lock.held(_lock.SECRETS, "another change of passwords on this host")
     try:
-        change = Change(module.run_command, params)
-        if not module.check_mode:
-            change.clear()
-            change.put_in_force() if change.needed else change.reach()
-        served = change.services.served
-    except (OSError, ObservationError) as error:
+        with alone:
+            change = Change(module.run_command, params)
+            if not module.check_mode:
+                change.clear()
+                change.put_in_force() if change.needed else change.reach()
+            served = change.services.served
+    except (OSError, ObservationError, _lock.Busy) as error:
         module.fail_json(msg="{0}: {1}. Repair that, and run the same again.".format(params["name"], str(error).rstrip(".")))
     module.exit_json(
         changed=change.needed,

@@ -190,6 +190,10 @@ class Build:
         self.seconds = {}
         self.unit = "prodready-build-{0}.service".format(module.params["name"])
         self.user = builder(module.run_command)
+        told = str(self.params["uv_environment"].get("UV_NO_BUILD", bool(self.params["uv_secrets"]))).lower()
+        #: Whether dependencies are installed from wheels alone; `uv pip` does not ask the variable that `uv sync` asks.
+        self.no_build = told not in ("0", "false", "no", "off", "")
+        self.wheels = ["--no-build"] if self.no_build else []
 
     def stage(self, name, function):
         """Do one stage and remember how long it took."""
@@ -238,14 +242,13 @@ class Build:
                 "NO_COLOR": "1",
             }
         )
-        if self.params["uv_secrets"]:
-            environment["UV_NO_BUILD"] = "1"
         if os.path.exists(_CA):
             environment["SSL_CERT_FILE"] = _CA
         if self.params["source"]["index_url"]:
             environment["UV_INDEX"] = "package=" + self.params["source"]["index_url"]
         for source in (self.params["uv_environment"], self.params["uv_secrets"], variables or {}):
             environment.update((name, str(value)) for name, value in source.items())
+        environment["UV_NO_BUILD"] = "1" if self.no_build else "0"
         return environment
 
     def run(self, argv, cwd=None, variables=None, needed=True):
@@ -274,7 +277,7 @@ class Build:
         text = text.rstrip(".") or "it said nothing"
         what = " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in argv[:4])
         remedy = "Correct the project's requirements, or uv_environment of the app in prodready_secrets where the index does not answer"
-        if self.params["uv_secrets"] and re.search("no-build|building from source is disabled|source distributions is disabled", text, re.IGNORECASE):
+        if self.no_build and re.search("no-build|building from source is disabled|source distributions is disabled", text, re.IGNORECASE):
             remedy = (
                 "A package without a wheel runs its own code to be built, which could read the index's password: offer a wheel of it, or allow that "
                 "with UV_NO_BUILD: 0 in django_app_uv_environment"
@@ -306,7 +309,7 @@ class Build:
             with open(file, encoding="utf-8") as resolved:
                 if re.search(r"^\S+ @ (git\+|file:)|^-e ", resolved.read(), re.MULTILINE):
                     hashes = []  # a repository's commit is its own digest; what has a hash is still held against it
-        self.run([uv, "pip", "sync", "--quiet", "--python", self.python] + hashes + [file])
+        self.run([uv, "pip", "sync", "--quiet", *self.wheels, "--python", self.python] + hashes + [file])
         if plan["kind"] == "pyproject" and plan.get("builds_package"):
             self.run([uv, "pip", "install", "--quiet", "--python", self.python, "--no-deps", "."], cwd=directory)
 
@@ -323,7 +326,7 @@ class Build:
             directory = self.path
         compile_ = [self.params["uv"], "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
         # To standard output: a file of the builder's could be a link to anywhere.
-        text = self.run(compile_ + ["--python", self.python, file], cwd=directory)
+        text = self.run([*compile_, *self.wheels, "--python", self.python, file], cwd=directory)
         with open(resolved, "w", encoding="utf-8") as target:
             target.write(text)
         os.makedirs(os.path.dirname(self.kept), mode=0o755, exist_ok=True)
@@ -350,7 +353,7 @@ class Build:
         frozen = os.path.join(self.path, "constraints.txt")
         with open(frozen, "w", encoding="utf-8") as target:
             target.write("".join(line + "\n" for line in lines))
-        self.run([uv, "pip", "install", "--quiet", "--python", self.python, "--constraint", frozen] + wanted)
+        self.run([uv, "pip", "install", "--quiet", *self.wheels, "--python", self.python, "--constraint", frozen] + wanted)
 
     def freeze(self):
         """What is installed."""

@@ -62,10 +62,12 @@ renewed:
   sample: [newsroom_app]
 """
 
+import contextlib
 import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.prodready.django.plugins.module_utils import _lock
 from ansible_collections.prodready.django.plugins.module_utils import _pgbouncer as bouncer
 from ansible_collections.prodready.django.plugins.module_utils import _postgresql as pg
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
@@ -95,6 +97,19 @@ def verifiers(run_command, port, names, foreseen=()):
     return stored
 
 
+def bring_up_to_date(module, path):
+    """Write what differs: whether anything did, and the users before and after, each with what it is known by."""
+    before = Path(path).read_text(encoding="utf-8", errors="replace") if os.path.isfile(path) else ""
+    # Check mode makes no roles.
+    foreseen = module.params["users"] if module.check_mode else ()
+    ours = verifiers(module.run_command, module.params["server_port"], module.params["users"], foreseen)
+    kept = dict(bouncer.kept_users(before), **{name: secret for name, secret, _rest in foreign_users(module.params["keep_from"])})
+    after = bouncer.render_users(ours, kept)
+    changed = before != after or not os.path.isfile(path) or len(ours) < len(module.params["users"])
+    old, new = ({name: secret for name, secret, _rest in bouncer.parse_users(text)} for text in (before, after))
+    return write(module, path, after, changed), old, new
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -106,19 +121,13 @@ def main():
         supports_check_mode=True,
     )
     path = module.params["path"]
-    before = Path(path).read_text(encoding="utf-8", errors="replace") if os.path.isfile(path) else ""
+    alone = contextlib.nullcontext() if module.check_mode else _lock.held(_lock.SECRETS, "a change of passwords on this host")
     try:
-        # Check mode makes no roles.
-        foreseen = module.params["users"] if module.check_mode else ()
-        ours = verifiers(module.run_command, module.params["server_port"], module.params["users"], foreseen)
-    except ObservationError as error:
+        with alone:
+            changed, old, new = bring_up_to_date(module, path)
+    except (ObservationError, _lock.Busy) as error:
         module.fail_json(msg=str(error).rstrip(".") + ".")
-    kept = dict(bouncer.kept_users(before), **{name: secret for name, secret, _rest in foreign_users(module.params["keep_from"])})
-    after = bouncer.render_users(ours, kept)
-    old, new = ({name: secret for name, secret, _rest in bouncer.parse_users(text)} for text in (before, after))
     renewed = sorted(name for name in new if old.get(name) != new[name])
-    changed = before != after or not os.path.isfile(path) or len(ours) < len(module.params["users"])
-    changed = write(module, path, after, changed)
     shown = [
         "".join("{0} {1}\n".format(name, note) for name, note in sorted(users))
         for users in (

@@ -7,6 +7,7 @@ import types
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _django_overlay as overlay
 from ansible_collections.prodready.django.plugins.module_utils import _django_overlay_parts as parts
+from ansible_collections.prodready.django.plugins.module_utils import _django_settings_look as settings_look
 
 VARIABLES = {
     "ALLOWED_HOSTS": "shop.test,www.shop.test",
@@ -82,6 +83,17 @@ def judged(change=None, variables=None, everything=False, **options):
 
 def settings_of(result):
     return [one["setting"] for one in result.differences]
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "own", "environments"),
+    [(["older", "asked"], 0, True), ([], 0, False), (["older"], 0, False), (["mine"], 1, False), (["mine", "older", "asked"], 1, False)],
+)
+def test_a_project_knows_the_fallbacks_of_the_environment_or_does_not(monkeypatch, fallbacks, own, environments):
+    monkeypatch.setenv("SECRET_KEY", "key")
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "older,asked")
+    found = settings_look.secret_key(types.SimpleNamespace(SECRET_KEY="key", SECRET_KEY_FALLBACKS=fallbacks))
+    assert (found["fallbacks"], found["fallbacks_from_environment"]) == (own, environments)
 
 
 def test_a_project_that_is_ready_gets_no_overlay():

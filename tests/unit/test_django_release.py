@@ -64,12 +64,20 @@ def test_uv_runs_as_the_builder_and_its_secrets_are_no_argument(build, tmp_path)
 
 @pytest.mark.parametrize(
     ("secret", "plain", "told"),
-    [({}, {}, None), ({"UV_INDEX": "x"}, {}, "1"), ({"UV_INDEX": "x"}, {"UV_NO_BUILD": 0}, "0"), ({}, {"UV_NO_BUILD": "1"}, "1")],
+    [
+        ({}, {}, "0"),
+        ({"UV_INDEX": "x"}, {}, "1"),
+        ({"UV_INDEX": "x"}, {"UV_NO_BUILD": 0}, "0"),
+        ({"UV_INDEX": "x"}, {"UV_NO_BUILD": False}, "0"),
+        ({"UV_INDEX": "x"}, {"UV_NO_BUILD": "true"}, "1"),
+        ({}, {"UV_NO_BUILD": "1"}, "1"),
+    ],
 )
 def test_with_a_password_in_reach_nothing_is_built_from_source_unless_that_is_allowed(build, secret, plain, told):
     one = build(uv_secrets=secret, uv_environment=plain)
     one.run(["uv"])
-    assert one.module.told.get("UV_NO_BUILD") == told
+    assert one.module.told["UV_NO_BUILD"] == told
+    assert one.wheels == (["--no-build"] if told == "1" else [])
 
 
 def test_a_proxy_of_the_play_is_passed_on_and_nothing_else(build, monkeypatch):
