@@ -43,13 +43,13 @@ molecule: setup ## Both releases: check mode, converge, idempotence, verify, ora
 	@$(BIN)/python tools/test images molecule aftermath sabotage
 
 life: setup ## A server that has a life of its own, on ansible-core 2.21
-	@$(BIN)/python tools/test images core-2.21 life
+	@$(BIN)/python tools/test images core-2.21 life adoption removal
 
 load: setup ## Nothing an operator does loses a request (RELEASE=12 for Debian 12)
 	@$(BIN)/python tools/test images load
 
 projects: setup ## Projects that are not ours: one that wagtail makes, one from the package index
-	@$(BIN)/python tools/test images projects
+	@$(BIN)/python tools/test images projects refusals sources
 
 catalogue: setup ## Build checklist/catalogue.json from its YAML
 	@$(BIN)/python tools/catalogue

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# What lived on the server before: a cluster with a database that an application logs into by password, a site of its own, a listener.
+# What lived on the server before: a cluster with a database that an application logs into by password, directly and through a pooler,
+# a Redis that asks for a password and keeps values, a site of its own, a listener.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -y -q --no-install-recommends postgresql nginx python3 curl >/dev/null
+apt-get install -y -q --no-install-recommends postgresql pgbouncer redis-server nginx python3 curl >/dev/null
 version="$(ls /etc/postgresql)"
 cat >>"/etc/postgresql/$version/main/pg_hba.conf" <<'HBA'
 host legacy legacy 127.0.0.1/32 scram-sha-256
@@ -19,6 +20,24 @@ SET ROLE legacy;
 CREATE TABLE parts (id int PRIMARY KEY, name text);
 INSERT INTO parts SELECT n, 'part ' || n FROM generate_series(1, 1000) n;
 SQL
+cat >/etc/pgbouncer/pgbouncer.ini <<'INI'
+[databases]
+legacy = host=127.0.0.1 port=5432 dbname=legacy
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = 6432
+auth_type = scram-sha-256
+auth_file = /etc/pgbouncer/userlist.txt
+pidfile = /run/postgresql/pgbouncer.pid
+logfile = /var/log/postgresql/pgbouncer.log
+INI
+runuser -u postgres -- psql -XAtqc "SELECT format('\"%s\" \"%s\"', rolname, rolpassword) FROM pg_authid WHERE rolname = 'legacy'" >/etc/pgbouncer/userlist.txt
+systemctl restart pgbouncer
+sed -i 's/^# requirepass .*/requirepass legacy-Passw0rd-of-old/; s/^# maxmemory <bytes>/maxmemory 64mb/' /etc/redis/redis.conf
+systemctl restart redis-server
+for _ in $(seq 60); do REDISCLI_AUTH=legacy-Passw0rd-of-old redis-cli SET legacy:word remembered | grep -q OK && break || sleep 0.5; done
+REDISCLI_AUTH=legacy-Passw0rd-of-old redis-cli SET legacy:page "$(head -c 600 /dev/urandom | base64 -w0)" >/dev/null
+REDISCLI_AUTH=legacy-Passw0rd-of-old redis-cli SAVE >/dev/null
 mkdir -p /var/www/legacy
 echo 'the legacy site' >/var/www/legacy/index.html
 cat >/etc/nginx/sites-available/legacy <<'NGINX'
