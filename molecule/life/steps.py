@@ -18,7 +18,15 @@ playbook, inside = SCENARIO.playbook, SCENARIO.inside
 SUDO = ("-e", "ansible_become_password=sudo-Passw0rd-of-old")
 OURS = {"postgresql_adopt_existing": True, "pgbouncer_adopt_existing": True, "redis_adopt_existing": True, "nginx_adopt_existing": True}
 ADOPT = ("-e", json.dumps(OURS))
-LIFE = {"database 1000", "work_mem 7MB", "pooled 1000", "redis remembered", "site the legacy site", "proxied the legacy application", "listener the legacy application"}
+LIFE = {
+    "database 1000",
+    "work_mem 7MB",
+    "pooled 1000",
+    "redis remembered",
+    "site the legacy site",
+    "proxied the legacy application",
+    "listener the legacy application",
+}
 NEWSROOM = "curl -sk -o /dev/null -w '%{http_code}' --resolve newsroom.test:443:127.0.0.1 https://newsroom.test/"
 SQL = "cd / && runuser -u postgres -- psql -XAtq -d newsroom -c"
 
@@ -94,7 +102,10 @@ def step_refuse() -> str:
     refusals = (
         ({}, ("postgresql_adopt_existing", "15/main", "legacy")),
         ({**OURS, "pgbouncer_adopt_existing": False}, ("pgbouncer_adopt_existing", "with the databases legacy on port 6432")),
-        ({**OURS, "pgbouncer_settings": {"default_pool_size": 95}}, ("pools larger than PostgreSQL allows", "95 of databases that are kept (legacy)")),
+        (
+            {**OURS, "pgbouncer_settings": {"default_pool_size": 95}},
+            ("pools larger than PostgreSQL allows", "95 of databases that are kept (legacy)"),
+        ),
         ({**OURS, "redis_adopt_existing": False}, ("redis_adopt_existing", "/etc/redis/redis.conf, which was edited", "data in /var/lib/redis")),
         ({**OURS, "nginx_adopt_existing": False}, ("nginx_adopt_existing", "sites-enabled/legacy")),
         ({**OURS, "nginx_http_port": 8000}, ("nginx_http_port", "8000")),

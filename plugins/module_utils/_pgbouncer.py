@@ -129,10 +129,24 @@ def kept_pools(databases, host, port):
     found = {}
     for name, text in sorted(databases.items()):
         given = parse_connection_string(text)
-        same_host = _local(given.get("host", "")) and _local(host) or given.get("host", "") == host
-        if same_host and number(given.get("port"), 5432) == int(port):
+        if _leads_to(given, host, port):
             found[name] = number(given.get("max_db_connections")) or number(given.get("pool_size"))
     return found
+
+
+def elsewhere(databases, host, port):
+    """Kept databases of other servers than the one at `host` and `port`, and where each is: ["name at host:port"]."""
+    given = {name: parse_connection_string(text) for name, text in sorted(databases.items())}
+    return [
+        "{0} at {1}:{2}".format(name, one.get("host") or "the local socket", one.get("port") or 5432)
+        for name, one in given.items()
+        if not _leads_to(one, host, port)
+    ]
+
+
+def _leads_to(given, host, port):
+    same_host = _local(given.get("host", "")) and _local(host) or given.get("host", "") == host
+    return same_host and number(given.get("port"), 5432) == int(port)
 
 
 def _local(host):

@@ -201,6 +201,7 @@ def look_at_file(run_command, path, pools, server_host, server_port):
         auth_file = parsed["pgbouncer"].get("auth_file", "")
         found.update(
             databases=sorted(theirs),
+            elsewhere=bouncer.elsewhere(theirs, server_host, server_port),
             listen_port=bouncer.number(parsed["pgbouncer"].get("listen_port"), 6432),
             auth_file=auth_file,
             md5_users=sorted(name for name, secret, _rest in foreign_users(auth_file) if pg.verifier_kind(secret) == "md5"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import re
 from datetime import datetime, timezone
 
@@ -109,9 +110,7 @@ def _key(content):
 
 
 def _address(content):
-    if len(content) == 4:
-        return ".".join(str(byte) for byte in content)
-    return ":".join("{0:x}".format(content[i] << 8 | content[i + 1]) for i in range(0, len(content) - 1, 2))
+    return str(ipaddress.ip_address(content)) if len(content) in (4, 16) else content.hex()
 
 
 def _extensions(content):

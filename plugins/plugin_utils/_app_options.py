@@ -109,9 +109,9 @@ def server_certificates(
 ) -> list[dict[str, Any]]:
     """The certificates by which every client knows PostgreSQL and, where an app has a pool, the pooler."""
     ports = {"postgresql": server_port, **({"pgbouncer": pooler_port} if any(app["pooling"] for app in apps) else {})}
-    return [
-        {"name": name, "domains": ["localhost"], "provider": "own_ca", "protocol": "postgresql", "port": int(port)} for name, port in ports.items()
-    ]
+    # By address too, as clients of a server that was there before may ask for it.
+    common = {"domains": ["localhost", "127.0.0.1", "::1"], "provider": "own_ca", "protocol": "postgresql"}
+    return [{"name": name, "port": int(port), **common} for name, port in ports.items()]
 
 
 def _admin_login(app: Mapping[str, Any]) -> str:

@@ -146,7 +146,7 @@ def test_the_certificates_of_the_servers_are_verified_where_they_are_shown(pooli
     apps = {f"shop{number}": {**APP, "domains": [f"s{number}.example.org"], "pooling": one} for number, one in enumerate(pooling)}
     certificates = _app_options.server_certificates(_apps.resolve_apps(apps), *ports)
     assert {one["name"]: one["port"] for one in certificates} == expected
-    assert {(one["protocol"], *one["domains"]) for one in certificates} == {("postgresql", "localhost")}
+    assert {(one["protocol"], *one["domains"]) for one in certificates} == {("postgresql", "localhost", "127.0.0.1", "::1")}
     planned = {entry["instance"] for entry in _apps.plan_host("web1", apps) if entry["owner"] == "certificate"}
     assert planned == {*apps, *expected}
 

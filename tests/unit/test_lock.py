@@ -35,7 +35,9 @@ def test_who_waits_for_too_long_is_told_for_whom(tmp_path):
     path = str(tmp_path / "lock")
     with (
         _lock.held(path, "the first"),
-        pytest.raises(_lock.Busy, match=r"another change has been running for 0 s; it holds .*lock\. Wait for it, or end its process, then run again"),
+        pytest.raises(
+            _lock.Busy, match=r"another change has been running for 0 s; it holds .*lock\. Wait for it, or end its process, then run again"
+        ),
         _lock.held(path, "another change", patience=0),
     ):
         pass

@@ -87,6 +87,12 @@ def test_an_app_takes_the_name_of_a_kept_database_over():
 )
 def test_what_is_kept_is_counted_where_it_leads_to_the_same_server(text, host, expected):
     assert bouncer.kept_pools({"old": text}, host, 5432) == expected
+    assert (bouncer.elsewhere({"old": text}, host, 5432) == []) == bool(expected)
+
+
+def test_a_database_elsewhere_is_named_with_its_place():
+    databases = {"far": "host=10.0.0.9 dbname=x", "other": "port=5433", "here": "host=127.0.0.1"}
+    assert bouncer.elsewhere(databases, "localhost", 5432) == ["far at 10.0.0.9:5432", "other at the local socket:5433"]
 
 
 def test_users_go_there_and_back_and_kept_ones_stay_kept():

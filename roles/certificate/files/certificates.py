@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import ipaddress
 import json
 import os
 import re
@@ -98,6 +99,15 @@ class Records:
 # --- the two issuers ---------------------------------------------------------------------------
 
 
+def kind_of(name):
+    """What a name is to a certificate: the servers of this host are asked for by address, too."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "DNS"
+    return "IP"
+
+
 def issue_own(spec):
     """A new key and a certificate of the own authority for it: (certificate, key)."""
     names = spec["domains"]
@@ -105,7 +115,7 @@ def issue_own(spec):
         key, request, extensions = (os.path.join(folder, name) for name in ("key", "request", "extensions"))
         Path(extensions).write_text(
             "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
-            "subjectAltName=" + ",".join(f"DNS:{name}" for name in names) + "\n",
+            "subjectAltName=" + ",".join(f"{kind_of(name)}:{name}" for name in names) + "\n",
             encoding="ascii",
         )
         subject = f"/CN={names[0]}" if len(names[0]) <= 64 else "/"
