@@ -368,9 +368,8 @@ def step_one_app() -> str:
     before = pids("m12")
     # A motto with everything that is special in a unit's environment file.
     motto = "second 'edition' \"$HOME\" 100% \\n #1"
-    play = playbook("molecule/default/converge.yml", "one-app.log", "--limit", "m12", "-e", json.dumps({"gazette_motto": motto}), quiet=True).must(
-        hosts=1
-    )
+    changed = {"gazette_motto": motto, "gazette_admin_allow": ["127.0.0.1/32"], "nginx_trusted_proxies": ["127.0.0.3"]}
+    play = playbook("molecule/default/converge.yml", "one-app.log", "--limit", "m12", "-e", json.dumps(changed), quiet=True).must(hosts=1)
     after = pids("m12")
     restarted = [unit for unit, pid in after.items() if pid != before[unit]]
     if restarted != ["gazette.service"]:
@@ -379,6 +378,51 @@ def step_one_app() -> str:
     if value != motto:
         raise Red(f"MOTTO={value} in the running process", f"MOTTO={motto}")
     return f"changed: {'; '.join(play.tasks('changed'))}"
+
+
+def ask(path: str, *options: str, source: str = "127.0.0.1", domain: str = "gazette.test") -> list[str]:
+    """Status, Retry-After and Location of what m12 answers to one of its own addresses."""
+    words = " ".join([f"--interface {source}", f"--resolve {domain}:443:127.0.0.1", *options])
+    told = inside("m12", f"curl -sk -o /dev/null -w '%{{http_code}},%header{{retry-after}},%{{redirect_url}}' {words} https://{domain}{path}")
+    return told.strip().split(",")
+
+
+def switch(state: str, log: str, code: int = 0) -> Any:
+    options = ("--limit", "m12", "-e", f"maintenance_state={state}", "-e", "maintenance_app=gazette")
+    return playbook("playbooks/maintenance.yml", log, *options, quiet=True).must(code=code)
+
+
+def step_edge() -> str:
+    """Who may see what, how often, and when: by curl, from addresses that are operator's, stranger's and a load balancer's."""
+    stranger, balancer = "127.0.0.2", "127.0.0.3"
+    claims = "-H 'X-Forwarded-For: 127.0.0.1'"
+    login = ("-X POST", "-d username=nobody")
+    found = {
+        "the admin, operator": ask("/admin/")[0] in ("200", "302"),
+        "the admin, stranger": ask("/admin/", source=stranger)[0] == "403",
+        "the admin, stranger who claims to be the operator": ask("/admin/", claims, source=stranger)[0] == "403",
+        "the admin, operator behind the balancer": ask("/admin/", claims, source=balancer)[0] in ("200", "302"),
+        "the balancer itself": ask("/admin/", source=balancer)[0] == "403",
+        "another domain": ask("/articles/?page=2", domain="www.newsroom.test")[::2] == ["301", "https://newsroom.test/articles/?page=2"],
+    }
+    answers = [ask("/accounts/login/", *login, source=stranger)[0] for _number in range(16)]
+    found["a guesser is stopped, and not at once"] = answers[-1] == "429" and "429" not in answers[:8]
+    found["nobody else is"] = ask("/accounts/login/", *login)[0] != "429"
+    switch("on", "maintenance-on.log")
+    status, retry, _url = ask("/", source=stranger)
+    found["closed to strangers"] = status == "503" and int(retry or 0) > 0
+    found["open to operators and monitors"] = ask("/")[0] == ask("/health/live", source=stranger)[0] == "200"
+    found["the other site is open"] = ask("/", domain="newsroom.test", source=stranger)[0] == "200"
+    switch("off", "maintenance-off.log")
+    found["open again"] = ask("/", source=stranger)[0] == "200"
+    inside("m12", "systemctl stop nginx")
+    switch("on", "maintenance-unknown.log", code=2)
+    inside("m12", "systemctl start nginx")
+    switch("off", "maintenance-open.log")
+    wrong = [what for what, holds in found.items() if not holds]
+    if wrong:
+        raise Red(f"{'; '.join(wrong)} (log-ins: {' '.join(answers)})", f"all of {len(found)}")
+    return f"{len(found)} hold; a switch that nobody answers to is red"
 
 
 def the_oracle(host: str, name: str) -> tuple[Any, Any]:
@@ -456,6 +500,7 @@ SEQUENCE = (
     Step("leaks", step_leaks),
     Step("reboot", step_reboot),
     Step("one-app", step_one_app),
+    Step("edge", step_edge),
 )
 BREAKS = Step("breaks", step_breaks)
 ALL_BREAKS = Step("breaks", partial(step_breaks, everything=True))

@@ -7,9 +7,12 @@ Both ends of a TLS handshake run in this process. So key, names, dates and chain
 
 from __future__ import annotations
 
+import os
 import ssl
 
 from ansible_collections.prodready.django.plugins.module_utils import _x509
+
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class KeyMismatch(ValueError):
@@ -27,11 +30,11 @@ def _server(certificate_file, key_file):
     return context
 
 
-def client_context(ca_file=None):
-    """A client of this host: its trust store, and `ca_file`. Loading the store is slow; one context serves many questions."""
+def client_context(ca_file=None, authorities=""):
+    """A client of this host: its trust store, `ca_file`, and authorities in PEM form. Loading the store is slow; one context serves many questions."""
     context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(cafile=ca_file)
+    if ca_file or authorities:
+        context.load_verify_locations(cafile=ca_file, cadata=authorities or None)
     return context
 
 
@@ -56,7 +59,12 @@ def client_says(certificate_file, key_file, domain, client):
     return "the handshake did not end"
 
 
-def in_trust_store(der, bundle="/etc/ssl/certs/ca-certificates.crt"):
+def trusts_nobody(bundle=BUNDLE):
+    """Whether this host has no trust store yet, as a bare one without the package ca-certificates."""
+    return not os.path.exists(bundle)
+
+
+def in_trust_store(der, bundle=BUNDLE):
     """Whether a certificate is itself one of those this host trusts."""
     try:
         with open(bundle, encoding="ascii", errors="replace") as handle:

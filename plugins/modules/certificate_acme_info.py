@@ -52,6 +52,10 @@ options:
       - Whether to ask the ACME server and resolve the domains if the certificate is due.
     type: bool
     default: true
+  authorities:
+    description: Further authorities in PEM form that the host is about to trust, as C(host_extra_ca_certificates) names them.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -98,7 +102,7 @@ import urllib.request
 from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prodready.django.plugins.module_utils import _acme, _x509
+from ansible_collections.prodready.django.plugins.module_utils import _acme, _tls_memory, _x509
 from ansible_collections.prodready.django.plugins.module_utils._observe import Observer, command_output
 
 
@@ -127,11 +131,13 @@ def state(params):
     return {"due": due, "installed": bool(issued) and issued == in_place}
 
 
-def directory(url, authority, authority_file):
+def directory(url, authority, authority_file, authorities=""):
     """Whether the ACME server's directory is one, as seen from here."""
-    entry = {"url": url, "answered": False, "problem": "", "distrusted": False}
+    entry = {"url": url, "answered": False, "problem": "", "distrusted": False, "unjudged": False}
     try:
         context = ssl.create_default_context(cafile=authority_file or None, cadata=authority or None)
+        if authorities:
+            context.load_verify_locations(cadata=authorities)
         opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
         with opener.open(url, timeout=10) as answer:
             listed = json.loads(answer.read(1000000).decode("utf-8"))
@@ -144,6 +150,8 @@ def directory(url, authority, authority_file):
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         entry["distrusted"] = isinstance(reason, ssl.SSLCertVerificationError)
+        # Whom this host will trust, only role host decides.
+        entry["unjudged"] = entry["distrusted"] and _tls_memory.trusts_nobody()
         entry["problem"] = getattr(reason, "verify_message", "") or getattr(reason, "strerror", "") or str(reason)
     return entry
 
@@ -164,7 +172,7 @@ def look(params, run_command):
     observer = Observer()
     found = observer.observe("state", state, params)
     if params["ask"] and found and found["due"]:
-        observer.observe("directory", directory, params["directory_url"], params["directory_ca"], params["directory_ca_file"])
+        observer.observe("directory", directory, params["directory_url"], params["directory_ca"], params["directory_ca_file"], params["authorities"])
         own = observer.observe("addresses", lambda: command_output(run_command, ["hostname", "-I"]).split()) or []
         observer.observe("domains", lambda: [lead(domain, own + params["addresses"]) for domain in params["domains"]])
     return observer.result()
@@ -179,6 +187,7 @@ def main():
             "directory_ca": {"type": "str", "default": ""},
             "directory_ca_file": {"type": "path"},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "authorities": {"type": "str", "default": ""},
             "ask": {"type": "bool", "default": True},
         },
         supports_check_mode=True,

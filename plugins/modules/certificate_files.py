@@ -48,6 +48,10 @@ options:
       - Where certificates lie, each in a directory of its own.
     type: path
     default: /etc/prodready/tls
+  authorities:
+    description: Further authorities in PEM form that the host is about to trust, as C(host_extra_ca_certificates) names them.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -115,8 +119,8 @@ def explain(said, domain, certificate):
     return f"clients refuse certificate_file for {domain}: {said}"
 
 
-def judge(texts, domains, folder):
-    """The certificate's fields, or Refused. The files lie in a private directory for as long as it takes."""
+def judge(texts, domains, folder, authorities="", lenient=False):
+    """The certificate's fields, or Refused. The files lie in a private directory for as long as it takes. `lenient`: whoever issued it."""
     blocks = _x509.pem_blocks(texts["certificate"])
     if not blocks:
         raise Refused("certificate_file holds no certificate in PEM form")
@@ -125,7 +129,7 @@ def judge(texts, domains, folder):
     for kind, place in places.items():
         with open(place, "w", encoding="ascii") as handle:
             handle.write(texts[kind])
-    client = _tls_memory.client_context()
+    client = _tls_memory.client_context(authorities=authorities)
     for domain in domains:
         try:
             said = _tls_memory.client_says(places["certificate"], places["key"], domain, client)
@@ -133,6 +137,8 @@ def judge(texts, domains, folder):
             raise Refused("key_file does not belong to certificate_file") from None
         except ValueError as error:
             raise Refused(f"key_file or certificate_file cannot be used: {error}") from None
+        if lenient and ("issuer" in said or "self-signed" in said or "self signed" in said):
+            said = "" if _x509.name_matches(domain, certificate["names"]) else "Hostname mismatch"
         if said:
             raise Refused(explain(said, domain, certificate))
     return certificate
@@ -170,14 +176,17 @@ def main():
             "certificate_file": {"type": "path"},
             "key_file": {"type": "path", "no_log": False},
             "directory": {"type": "path", "default": "/etc/prodready/tls"},
+            "authorities": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     params = module.params
     folder = tempfile.mkdtemp(dir=module.tmpdir)
+    # Whom a bare host will trust is known once role host ran; a look before that leaves it open.
+    lenient = module.check_mode and _tls_memory.trusts_nobody()
     try:
         texts = {kind: text_of(params, kind) for kind in ("certificate", "key")}
-        certificate = judge(texts, params["domains"], folder)
+        certificate = judge(texts, params["domains"], folder, params["authorities"], lenient)
     except (Refused, _x509.CertificateError) as error:
         module.fail_json(
             msg=f"certificate of {params['name']} in prodready_apps (its entry in certificate_certificates): {error}. Nothing was changed."

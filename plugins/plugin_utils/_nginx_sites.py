@@ -24,6 +24,7 @@ _NETWORK = re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
 _OF_THE_APP = {
     "client_max_body_size": "client_max_body_size_mb",
     "hsts_max_age": "hsts_max_age",
+    "proxy_read_timeout": "gunicorn_timeout, which is half a minute less,",
     "hsts_preload": "hsts_preload",
     "rate in rate_limits": "login or api in rate_limits",
     "burst in rate_limits": "login_burst or api_burst in rate_limits",

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import ipaddress
 import ssl
 
 import pytest
 from ansible_collections.prodready.django.plugins.module_utils import _tls_hello as tls
 from ansible_collections.prodready.django.plugins.module_utils import _tls_memory, _x509
+from ansible_collections.prodready.django.plugins.modules import certificate_files
 
 x509 = pytest.importorskip("cryptography.x509")
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
@@ -185,3 +187,36 @@ def test_a_foreign_key_is_a_mismatch(tmp_path):
     leaf, other = make(tmp_path), make(tmp_path, "other")
     with pytest.raises(_tls_memory.KeyMismatch):
         _tls_memory.client_says(leaf["pem"], other["key_file"], "shop.example.org", _tls_memory.client_context())
+
+
+def test_an_authority_that_the_host_is_about_to_trust_is_trusted(tmp_path):
+    authority = make(tmp_path, "authority", ca=True)
+    leaf = make(tmp_path, issuer=authority)
+    with open(authority["pem"], encoding="ascii") as stream:
+        text = stream.read()
+    assert _tls_memory.client_says(leaf["pem"], leaf["key_file"], "shop.example.org", _tls_memory.client_context()) != ""
+    assert _tls_memory.client_says(leaf["pem"], leaf["key_file"], "shop.example.org", _tls_memory.client_context(authorities=text)) == ""
+
+
+@pytest.mark.parametrize(
+    ("domain", "lenient", "refused"),
+    [("shop.example.org", True, ""), ("shop.example.org", False, "does not lead to a certificate"), ("blog.example.org", True, "for the domain")],
+)
+def test_where_nobody_is_trusted_yet_the_issuer_alone_is_left_open(tmp_path, domain, lenient, refused):
+    leaf = make(tmp_path, issuer=make(tmp_path, "authority", ca=True))
+    texts = {}
+    for kind, file in (("certificate", leaf["pem"]), ("key", leaf["key_file"])):
+        with open(file, encoding="ascii") as stream:
+            texts[kind] = stream.read()
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    if refused:
+        with pytest.raises(certificate_files.Refused, match=refused):
+            certificate_files.judge(texts, [domain], str(folder), lenient=lenient)
+    else:
+        assert certificate_files.judge(texts, [domain], str(folder), lenient=lenient)["names"] == ["shop.example.org"]
+
+
+@pytest.mark.parametrize(("address", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("2001:db8::5", "2001:db8::5")])
+def test_an_address_in_a_certificate_reads_as_people_write_it(address, shown):
+    assert _x509._address(ipaddress.ip_address(address).packed) == shown

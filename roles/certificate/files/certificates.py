@@ -306,11 +306,20 @@ def load(before):
 # --- what is asked for -------------------------------------------------------------------------
 
 
+def unpaired(name):
+    """Why what is in place cannot be loaded, as after a run that was killed between its two files; empty when it can."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"{_acme.TLS}/{name}/{CERTIFICATE}", f"{_acme.TLS}/{name}/{KEY}", password="")
+    except (OSError, ValueError) as error:
+        return f"it cannot be loaded: {getattr(error, 'reason', '') or error}"
+    return ""
+
+
 def due(spec):
     """Why a certificate has to be issued; empty when it need not."""
     if spec["provider"] == "own_ca":
         authority = certificate_in(read(f"{_acme.AUTHORITY}/ca.pem")) or {"subject": None}
-        return _acme.own_due(spec, certificate_in(installed(spec["name"])[0]), authority, now())
+        return _acme.own_due(spec, certificate_in(installed(spec["name"])[0]), authority, now()) or unpaired(spec["name"])
     renewal, certificate, _key = lineage_of(spec["name"])
     return _acme.acme_due(spec, renewal, certificate_in(certificate), now())
 
