@@ -11,13 +11,15 @@ mkdir -p "$forge/work" "$forge/git" "$forge/simple/badge" "$forge/simple/rough"
 echo "$ADDRESS cache.test" >>/etc/hosts
 echo "127.0.0.1 forge.test small.test" >>/etc/hosts
 
-# An authority that everybody here trusts; Redis gets the same certificate.
+# An authority that the runs bring along (host_extra_ca_certificates); Redis gets the same certificate. Two for the app, to be provided one after the other.
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj '/CN=forge authority' -keyout "$forge/ca.key" -out "$forge/ca.pem" 2>/dev/null
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=forge.test -keyout "$forge/key.pem" -out "$forge/request.pem" 2>/dev/null
-openssl x509 -req -in "$forge/request.pem" -CA "$forge/ca.pem" -CAkey "$forge/ca.key" -days 90 -out "$forge/certificate.pem" \
-  -extfile <(echo "subjectAltName=DNS:forge.test,DNS:cache.test,IP:$ADDRESS") 2>/dev/null
-cp "$forge/ca.pem" /usr/local/share/ca-certificates/forge.crt
-update-ca-certificates >/dev/null 2>&1
+issue() {
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$forge/$1.key" -out "$forge/request.pem" 2>/dev/null
+  openssl x509 -req -in "$forge/request.pem" -CA "$forge/ca.pem" -CAkey "$forge/ca.key" -days 90 -out "$forge/$1.pem" -extfile <(echo "subjectAltName=$2") 2>/dev/null
+}
+issue forge "DNS:forge.test,DNS:cache.test,IP:$ADDRESS"
+issue small-1 DNS:small.test
+issue small-2 DNS:small.test
 
 # The project, an edition for each name that is asked for.
 tar -xzf - -C "$forge/work"
@@ -84,8 +86,8 @@ http {
     access_log off;
     server {
         listen 8443 ssl;
-        ssl_certificate /srv/forge/certificate.pem;
-        ssl_certificate_key /srv/forge/key.pem;
+        ssl_certificate /srv/forge/forge.pem;
+        ssl_certificate_key /srv/forge/forge.key;
         auth_basic forge;
         auth_basic_user_file /srv/forge/users;
         location /simple/ { root /srv/forge; types { text/html html; } default_type application/octet-stream; index index.html; }

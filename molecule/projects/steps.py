@@ -196,7 +196,7 @@ def step_acme_away() -> str:
 # --- a private project, from a forge --------------------------------------------------------------
 
 SECRETS = BUILD / "secrets.yml"
-KEY, KNOWN_HOSTS, CERTIFICATE = BUILD / "deploy_key", BUILD / "known_hosts", BUILD / "forge-ca.pem"
+KEY, KNOWN_HOSTS, CERTIFICATE = BUILD / "deploy_key", BUILD / "known_hosts", BUILD / "forge.pem"
 #: What the app `small` is on the host, beside its files: nothing of it is there before, and after a refusal nothing has changed.
 FINGERPRINT = r"""
 find /etc /srv /opt /usr/local -xdev \( -path '*/__pycache__*' -o -path '/srv/forge*' \) -prune -o -type f -printf '%p %m %u:%g %s %T@\n' | sort
@@ -242,6 +242,8 @@ def step_forge() -> str:
     inside(begin + (FOLDER / "forge.sh").read_text())
     KNOWN_HOSTS.write_text(inside("cat /srv/forge/known_hosts"))
     CERTIFICATE.write_text(inside("cat /srv/forge/ca.pem"))
+    for name in ("small-1.pem", "small-1.key", "small-2.pem", "small-2.key"):
+        (BUILD / name).write_text(inside(f"cat /srv/forge/{name}"))
     ours = yaml.safe_load((FOLDER / "secrets.yml").read_text())["prodready_secrets"]
     ours["small"] = {
         **{name: "Small" + secrets.token_hex(24) for name in ("secret_key", "database_owner_password", "database_app_password", "redis_password")},
@@ -261,7 +263,16 @@ def cache(log: str, tag: str, **variables: str):
 
 def small(log: str, source: dict[str, Any], *options: str, overlay: str = "auto", **variables: Any):
     """The two projects, the private one from a source."""
-    more = {"small_source": source, "small_overlay": overlay, "forge_address": address(), "prodready_secrets_file": str(SECRETS), **variables}
+    more = {
+        "small_source": source,
+        "small_overlay": overlay,
+        "small_certificate": str(BUILD / "small-2.pem"),
+        "small_key": str(BUILD / "small-2.key"),
+        "forge_address": address(),
+        "host_extra_ca_certificates": [str(CERTIFICATE), *map(str, Path("/usr/local/share/ca-certificates").glob("*.crt"))],
+        "prodready_secrets_file": str(SECRETS),
+        **variables,
+    }
     return playbook(
         "site.yml",
         log,
@@ -308,15 +319,17 @@ def step_foresee() -> str:
 
 
 def step_sources() -> str:
-    """A tag by token, a branch and a commit by deploy key, an archive; settings overlaid always, where needed, and never; a cache by TLS."""
+    """A tag by token, a branch and a commit by deploy key, an archive; settings overlaid always, where needed, and never; provided certificates."""
     if inside("getent passwd small || true"):
         raise Red("a user small", "none before it is deployed")
     archive = BUILD / "mysite.tar.gz"
     with tarfile.open(archive, "w:gz") as target:
         target.add(BUILD / "mysite", "mysite")
     site_of = {"mysite_type": "archive", "mysite_source": str(archive)}
-    small("tag.log", by_https("v1"), "-vvv", "--diff", overlay="always", **site_of).must()
+    first = {"small_certificate": str(BUILD / "small-1.pem"), "small_key": str(BUILD / "small-1.key")}
+    small("tag.log", by_https("v1"), "-vvv", "--diff", overlay="always", **site_of, **first).must()
     says("tagged", "a tag by https and token")
+    served = SCENARIO.served_certificate("other", "small.test")
     if not overlaid() or "/mysite.tar.gz" in inside("ls /srv/mysite/current/source"):
         raise Red("no overlay", "one, as settings_overlay is always")
     key = KEY.read_text()
@@ -325,6 +338,8 @@ def step_sources() -> str:
     says("branched", "a branch by SSH and deploy key")
     if overlaid():
         raise Red("an overlay", "none, as auto finds nothing to overlay", play.log)
+    if "forge authority" not in served or SCENARIO.served_certificate("other", "small.test") == served:
+        raise Red(served, "the certificate that was provided, and the one that replaced it")
     small("commit.log", by_ssh(inside("cat /srv/forge/committed").strip()), overlay="never").must()
     says("committed", "a commit by SSH and deploy key")
     cache("cache-verify.log", "verify").must(changed=0)
@@ -349,7 +364,17 @@ def step_private() -> str:
         ),
         ("host-key", {**by_ssh("next"), "known_hosts": str(FOLDER / "README.md")}, mine["git"], ("git cannot read", "Host key verification failed")),
     )
+    pairs = (
+        ("pair", {"small_key": str(BUILD / "small-1.key")}, ("key_file does not belong to certificate_file", "Nothing was changed")),
+        (
+            "file",
+            {"small_key": "/nowhere/small.key"},
+            ("found no file /nowhere/small.key on the controller", "Change them in certificate of the app"),
+        ),
+    )
     before = inside(RUNNING)
+    for name, options, words in pairs:
+        refuses(small(f"no-{name}.log", by_ssh("next"), **options), words)
     for name, source, git, words in cases:
         change_secrets(lambda told, git=git: told.update(git=git))
         refuses(small(f"no-{name}.log", source), words)
@@ -373,7 +398,7 @@ def step_private() -> str:
         raise Red(f"the token or the key in {found}", "nowhere")
     if token not in SCENARIO.inside("other", f"printf '%s' '{token}' > /root/planted; {search}; rm /root/planted; true", stdin=wanted) + token:
         raise Red("a search that finds nothing", "one that finds what is there")
-    return f"{len(cases) + 1} refusals, both served all the while; no secret anywhere"
+    return f"{len(pairs) + len(cases) + 1} refusals, both served all the while; no secret anywhere"
 
 
 def refuses(play: Any, words: tuple[str, ...]) -> None:
@@ -400,7 +425,10 @@ def step_killed() -> str:
     if inside(f"PASSWORD='{password}'\n{LOG_IN}") != "302" or inside(LOGGED_IN) != "200":
         raise Red(f"no log-in: {inside(LOGGED_IN)}", "the keeper of mysite, logged in")
     options = ("-e", "rotate=all", "-e", f"prodready_secrets_file={SECRETS}", *APPS, "-e", f"@{FOLDER / 'vars' / 'small.yml'}")
-    more = ("-e", json.dumps({"forge_address": address(), "small_source": by_ssh("next"), "small_overlay": "never"}))
+    more = (
+        "-e",
+        json.dumps({"forge_address": address(), "small_source": by_ssh("next"), "small_overlay": "never", "small_certificate": "", "small_key": ""}),
+    )
     before, log = SECRETS.read_text(), BUILD / "rotate-killed.log"
     with (
         log.open("w") as target,
