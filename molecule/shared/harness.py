@@ -176,6 +176,13 @@ class Scenario:
             host, f"echo | openssl s_client -connect 127.0.0.1:443 -servername {domain} 2>/dev/null | openssl x509 -noout -serial -issuer"
         )
 
+    def other_certificate(self, host: str, domain: str, before: str) -> str:
+        """What is served once it is another than before: a reload hands over within a moment; the same after ten seconds stays the same."""
+        end = time.monotonic() + 10
+        while (served := self.served_certificate(host, domain)) == before and time.monotonic() < end:
+            time.sleep(0.3)
+        return served
+
     def latest(self) -> dict[str, Any]:
         return json.loads((self.reports / "latest" / "readiness.json").read_text(encoding="utf-8"))
 

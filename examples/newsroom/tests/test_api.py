@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -317,10 +318,16 @@ ANYTHING = st.recursive(
 FIELDS = st.sampled_from(["title", "standfirst", "body", "section", "tags", "cover", "cover_alt", "status", "published_at"])
 
 
-@given(changes=st.dictionaries(FIELDS, ANYTHING, max_size=4))
-def test_no_article_however_odd_is_an_error_of_ours(api_once, changes):
-    import json
+@pytest.mark.parametrize("changes", [{"section": "\ud800"}, {"tags": ["a\udfff"]}, {"title": {"\ud800": 1}}])
+def test_half_a_character_is_refused_in_words(api_once, changes):
+    response = api_once.generic("POST", f"{V1}/articles/", json.dumps(NEW | changes), content_type="application/json")
+    assert response.status_code == 400
+    assert "alone is no character" in response.json()["detail"]
 
+
+@given(changes=st.dictionaries(FIELDS, ANYTHING, max_size=4))
+@example(changes={"section": "\ud800"})
+def test_no_article_however_odd_is_an_error_of_ours(api_once, changes):
     content = json.dumps(NEW | changes).encode("utf-8", "surrogatepass")
     response = api_once.generic("POST", f"{V1}/articles/", content, content_type="application/json")
     assert response.status_code in {201, 400}
