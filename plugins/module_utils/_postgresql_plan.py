@@ -32,6 +32,8 @@ COUNTERS = ("SELECT", "USAGE")
 AS_DECLARED = "as declared"
 #: A comment on what this role made, so that another's role of the same name is told from ours.
 MARK = "managed by prodready"
+#: A migration that waits for a lock holds up everybody behind it, who give up after 10 s: it gives up first, is rolled back, and is run again.
+OWNER_LOCK_TIMEOUT = "5s"
 #: The settings of sessions that are the role's own, and therefore taken back where they are no longer asked for (a test holds them and the
 #: defaults of role postgresql equal). Others may be somebody else's.
 OWN_SETTINGS = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
@@ -250,11 +252,12 @@ def cluster_facts(entry, roles, database, template_encoding="UTF8"):
 
 
 def _settings_facts(entry, found):
-    """Limits of the application's sessions and the default text search configuration, kept with the database."""
-    database, role = quote_identifier(entry["name"]), entry["app_role"]
-    wanted = {**dict.fromkeys(OWN_SETTINGS), **entry["app_settings"]}
+    """Limits of the sessions and the default text search configuration, kept with the database."""
+    database = quote_identifier(entry["name"])
+    wanted = [(entry["app_role"], name, value) for name, value in sorted({**dict.fromkeys(OWN_SETTINGS), **entry["app_settings"]}.items())]
+    wanted.append((entry["owner"], "lock_timeout", OWNER_LOCK_TIMEOUT))
     facts = []
-    for name, value in sorted(wanted.items()):
+    for role, name, value in wanted:
         change = "RESET {0}" if value is None else "SET {0} = {1}"
         sql = "ALTER ROLE {0} IN DATABASE {1} ".format(quote_identifier(role), database)
         sql += change.format(quote_identifier(name), quote_literal(value))

@@ -27,7 +27,9 @@ class Psql:
     def __init__(self, run_command, port, read_only=True):
         self._run_command = run_command
         self._port = port
-        self._options = "-c statement_timeout=5s -c lock_timeout=1s -c client_min_messages=error -c lc_messages=C"
+        # A look waits for nobody; an extension that is made may take its time.
+        self._seconds = 30 if read_only else 300
+        self._options = "-c statement_timeout={0}s -c lock_timeout=1s -c client_min_messages=error -c lc_messages=C".format(5 if read_only else 240)
         # What is written here carries verifiers: none of it belongs into the server's log.
         self._options += (
             " -c default_transaction_read_only=on"
@@ -50,7 +52,7 @@ class Psql:
     def run(self, script, database="postgres", arguments=()):
         """The output of a script; a connection that fails is a sentence."""
         rc, out, err = self._run_command(
-            self.argv() + ["timeout", "30", "psql", "-XAtq", "-w", "-p", str(self._port)] + list(arguments),
+            self.argv() + ["timeout", str(self._seconds), "psql", "-XAtq", "-w", "-p", str(self._port)] + list(arguments),
             data=script,
             environ_update={
                 "PGDATABASE": database,
@@ -255,8 +257,8 @@ def observe_preloaded(cluster, root="/etc/postgresql", ours="50-prodready.conf")
     path = Path(root, cluster, "postgresql.conf")
     files = [one for one in [path, *sorted(path.parent.glob("conf.d/*.conf"))] if one.is_file() and one.name != ours]
     text = "\n".join(one.read_text(encoding="utf-8", errors="replace") for one in files)
-    found = re.findall(r"(?m)^\s*shared_preload_libraries\s*=?\s*'([^'\n]*)'", text)
-    return upkeep.library_names(found[-1]) if found else []
+    found = re.findall(r"(?m)^\s*shared_preload_libraries\s*=?\s*(?:'([^'\n]*)'|([\w$]+))", text)
+    return upkeep.library_names("".join(found[-1])) if found else []
 
 
 def observe_file_settings(sections):

@@ -155,6 +155,21 @@ def _lets_through(outbound: list[str], host: str) -> bool:
     return any(network.version == address.version and address.subnet_of(network) for network in networks)  # type: ignore[arg-type]
 
 
+#: Words of systemd's IPAddressAllow= for addresses that many mean.
+_SYSTEMD_WORDS = ("any", "localhost", "link-local", "multicast")
+
+
+def _validate_outbound(name: str, outbound: list[Any]) -> None:
+    """What the kernel lets through is an address; what a name stands for may change."""
+    for address in outbound:
+        if str(address) not in _SYSTEMD_WORDS and not _network(str(address)):
+            raise _mistake(
+                name,
+                f"outbound holds '{address}', which is no address; an address or network such as 203.0.113.7 or 10.0.0.0/24, or one of "
+                f"{', '.join(_SYSTEMD_WORDS)} is expected. Name the addresses of that host, or the network they are in",
+            )
+
+
 def _validate_networks(name: str, key: str, networks: list[Any]) -> None:
     for network in networks:
         try:
@@ -194,6 +209,7 @@ def resolve_app(name: str, app: Any) -> dict[str, Any]:
         _validate_value(name, word, key, value)
         resolved[word] = value
     _validate_domains(name, resolved["domains"])
+    _validate_outbound(name, resolved["outbound"])
     for word in ("admin_allow", "maintenance_allow"):
         _validate_networks(name, word, resolved[word])
     if resolved["wsgi"] and resolved["asgi"]:

@@ -246,6 +246,18 @@ def app_creates_nothing(value: Mapping[str, str], context: Context) -> Verdict:
     return verdict(problem, value.get("create_table"), expected)
 
 
+def app_owns_nothing(value: Mapping[str, Any], context: Context) -> Verdict:
+    """Whoever owns a table may alter and drop it, whatever was revoked."""
+    problems = [f"it owns {value['owns']} objects"] if value["owns"] else []
+    if value["creates_in"]:
+        problems.append(f"it may create objects in {_list(value['creates_in'])}")
+    if value["creates_schemas"]:
+        problems.append("it may create schemas")
+    expected = "it owns nothing and may create nothing"
+    observed = {key: value[key] for key in ("owns", "creates_in", "creates_schemas")}
+    return failed(_list(problems), observed, expected) if problems else passed(observed, expected)
+
+
 def strangers_refused(value: Mapping[str, Any], context: Context) -> Verdict:
     """A knock from where no application is."""
     knocks = {f"{one['from']} to {one['to']}{' with TLS' if one['tls'] else ''}": one["outcome"] for one in value["strangers"]}
@@ -418,6 +430,7 @@ JUDGEMENTS = {
         app_memberships,
         app_denied,
         app_creates_nothing,
+        app_owns_nothing,
         strangers_refused,
         plain_refused,
         encoding,

@@ -60,6 +60,7 @@ def test_defaults_are_filled_in():
         ("shop", {"processes": {"worker": {"command": ["x"], "count": 2}}}, "processes.worker has the unknown key 'count'"),
         ("shop", {"processes": {"worker": {"command": ["x"], "instances": True}}}, "processes.worker.instances must be a int"),
         ("shop", {"rate_limits": {"login": "10/m"}}, "rate_limits.login is '10/m'; requests per second"),
+        ("shop", {"outbound": ["localhost", "smtp.example.org"]}, "outbound holds 'smtp.example.org', which is no address; an address or network"),
         ("shop", {"admin_allow": ["203.0.113.7/24"]}, "has host bits set"),
         ("shop", {"maintenance_allow": ["office"]}, "maintenance_allow holds 'office'"),
         ("shop", {"rate_limits": {"logins": "10r/m"}}, "rate_limits has the unknown key 'logins'"),

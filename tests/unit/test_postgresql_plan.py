@@ -25,7 +25,11 @@ ENTRY: dict[str, Any] = {
     "text_search_config": "english",
     "app_settings": {"statement_timeout": "30s"},
 }
-SETTINGS = {"shop_app": {"statement_timeout": "30s"}, "": {"default_text_search_config": "pg_catalog.english"}}
+SETTINGS = {
+    "shop_app": {"statement_timeout": "30s"},
+    "shop_owner": {"lock_timeout": "5s"},
+    "": {"default_text_search_config": "pg_catalog.english"},
+}
 
 
 def role(password: str, **changes: Any) -> dict[str, Any]:
@@ -117,8 +121,9 @@ def test_an_owner_that_was_closed_when_its_app_was_removed_may_log_in_again():
         ({"found": schema(functions=[])}, "database shop: shop_app may with new functions", "GRANT EXECUTE ON FUNCTIONS"),
         ({"found": schema(sequences=[])}, "database shop: shop_app may in new sequences", "ON SEQUENCES TO"),
         ({"extensions": ["plpgsql"]}, "database shop: missing extensions", 'CREATE EXTENSION IF NOT EXISTS "pg_trgm"'),
-        ({"settings": {"": SETTINGS[""]}}, "role shop_app: statement_timeout", "SET \"statement_timeout\" = '30s'"),
-        ({"settings": {"shop_app": SETTINGS["shop_app"]}}, "database shop: default_text_search_config", "'pg_catalog.english'"),
+        ({"settings": {**SETTINGS, "shop_app": {}}}, "role shop_app: statement_timeout", "SET \"statement_timeout\" = '30s'"),
+        ({"settings": {**SETTINGS, "": {}}}, "database shop: default_text_search_config", "'pg_catalog.english'"),
+        ({"settings": {**SETTINGS, "shop_owner": {}}}, "role shop_owner: lock_timeout", "SET \"lock_timeout\" = '5s'"),
     ],
 )
 def test_one_drift_inside_is_exactly_one_change(arguments, key, statement):
