@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+import yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 from harness import ROOT, Play, Red, Scenario, Step, explain, items, reds, say  # noqa: E402 - beside this folder
 
@@ -159,6 +161,15 @@ def step_again() -> str:
     return f"0 changed, {play.total('ok')} ok"
 
 
+def step_works() -> str:
+    """What the sandbox must let through: a cover in all widths without a word of its camera, and a letter that arrives."""
+    password = yaml.safe_load((FOLDER / "secrets.yml").read_text())["prodready_secrets"]["newsroom"]["superuser"]["password"]
+    said = inside("old", f"DOMAIN=newsroom.test PASSWORD={password}\n{(FOLDER / 'works.sh').read_text()}").splitlines()
+    if said != ["widths 3", "exif gone", "registered 201", "mail delivered"]:
+        raise Red(f"{said}", "a picture in three widths, no EXIF, an account, and its letter at the mail server")
+    return ", ".join(said)
+
+
 def step_rootless() -> str:
     """Without root a verification says what needs root, and calls nothing a failure that it cannot know."""
     playbook("site.yml", "with-root.log", "--tags", "verify", *SUDO, "-e", "prodready_effects=none", quiet=True)
@@ -219,6 +230,7 @@ SEQUENCE = (
     Step("foresee", step_foresee),
     Step("adopt", step_adopt),
     Step("again", step_again),
+    Step("works", step_works),
     Step("rootless", step_rootless),
     Step("remove", step_remove),
 )
