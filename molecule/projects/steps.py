@@ -332,8 +332,6 @@ def step_sources() -> str:
     served = SCENARIO.served_certificate("other", "small.test")
     if not overlaid() or "/mysite.tar.gz" in inside("ls /srv/mysite/current/source"):
         raise Red("no overlay", "one, as settings_overlay is always")
-    # As a run that is killed between the pooler's pause and the restart of the server leaves it.
-    inside("cd / && runuser -u postgres -- psql -Xqw -h /run/postgresql -p 6432 -U pgbouncer pgbouncer -c PAUSE")
     key = KEY.read_text()
     change_secrets(lambda mine: mine.update(git={"deploy_key": key}))
     play = small("branch.log", by_ssh("next"), "-vvv", "--diff").must()
