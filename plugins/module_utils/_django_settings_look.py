@@ -67,7 +67,7 @@ def items(name):
 
 
 def secret_key(settings):
-    """Whether the keys are those of the environment; a fallback of its own that is put there shows it also where there is none yet."""
+    """Whether the keys are those of the environment."""
     key = settings.SECRET_KEY
     key = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key or "")
     return {
@@ -182,6 +182,7 @@ def look():
     import django
     from django.conf import Settings
 
+    # Without a fallback a project that does not know the variable looks like one that does: with this one more it does not.
     os.environ["SECRET_KEY_FALLBACKS"] = ",".join([*items("SECRET_KEY_FALLBACKS"), token_urlsafe(48)])
     settings = Settings(os.environ["DJANGO_SETTINGS_MODULE"])
     seen = {name: plain(getattr(settings, name, None)) for name in FLAT}

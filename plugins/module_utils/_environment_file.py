@@ -146,16 +146,13 @@ def database_url(database, role, password):
 def cache_url(cache, name, password=""):
     """Where the app's cache is: a table of its database, or Redis behind a Unix socket or, on another host, TLS; each part percent-encoded."""
     if cache["backend"] != "redis":
-        return "dbcache://" + (cache.get("table") or "prodready_cache")
+        return "dbcache://" + cache["table"]
     user = "{0}:{1}".format(quote(str(name), safe=""), quote(str(password), safe=""))
-    if not cache.get("host"):
-        return "unix://{0}@{1}?db=0".format(user, quote(cache.get("socket") or "/run/redis/redis-server.sock", safe="/"))
+    if not cache["host"]:
+        return "unix://{0}@{1}?db=0".format(user, quote(cache["socket"], safe="/"))
     # Older clients do not compare the name unless they are told to.
     return "rediss://{0}@{1}:{2}/0?ssl_check_hostname=true&ssl_ca_certs={3}".format(
-        user,
-        _host(cache["host"]),
-        int(cache.get("port") or 6380),
-        quote(cache.get("ca_file") or "/etc/ssl/certs/ca-certificates.crt", safe="/"),
+        user, _host(cache["host"]), int(cache["port"]), quote(cache["ca_file"], safe="/")
     )
 
 

@@ -1,6 +1,9 @@
 # Copyright (c) prodready maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One at a time, over runs: what a run that was killed left going is waited for. PRIVATE to the collection."""
+"""One at a time, over runs: what a run that was killed left going is waited for. PRIVATE to the collection.
+
+Hosts that renew certificates have a copy of this file beside the program of role certificate: it imports nothing of Ansible's.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class Busy(Exception):
 
 @contextlib.contextmanager
 def held(path, what, patience=600, pause=0.5):
-    """The lock, waited for; yields its descriptor, which a child process may be given to hold it on. `what` says who else has it."""
+    """The lock, waited for; yields its descriptor, which a child process may be given to hold it on. `what` and a process say who else has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         deadline = time.monotonic() + patience
@@ -29,9 +32,12 @@ def held(path, what, patience=600, pause=0.5):
                 break
             except OSError:
                 if time.monotonic() > deadline:
-                    sentence = "{0} has been running for {1} s; it holds {2}. Wait for it, or end its process, then run again"
-                    raise Busy(sentence.format(what, patience, path)) from None
+                    who = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "?"
+                    sentence = "{0} (process {1}) has been running for {2} s; it holds {3}. Wait for it, or end its process, then run again"
+                    raise Busy(sentence.format(what, who, patience, path)) from None
                 time.sleep(pause)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, "{0}\n".format(os.getpid()).encode("ascii"), 0)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -10,7 +10,6 @@ import re
 
 from ansible_collections.prodready.django.plugins.module_utils._observe import ObservationError
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Stands in every file that role pgbouncer writes: a file without it is somebody else's.
 MARKER = "prodready.django.pgbouncer"
 #: Marks a line of the authentication file that was there before the role.
@@ -145,12 +144,13 @@ def elsewhere(databases, host, port):
 
 
 def _leads_to(given, host, port):
-    same_host = _local(given.get("host", "")) and _local(host) or given.get("host", "") == host
+    same_host = is_local(given.get("host", "")) and is_local(host) or given.get("host", "") == host
     return same_host and number(given.get("port"), 5432) == int(port)
 
 
-def _local(host):
-    return host in LOCAL_HOSTS or host.startswith("/") or not host
+def is_local(host):
+    """Whether a server's host is this one: by name or address, or the directory of its socket, which is what no host means."""
+    return host in ("", "localhost", "127.0.0.1", "::1") or host.startswith("/")
 
 
 def render_kept(kept):

@@ -242,7 +242,7 @@ def _stale(config_file, answers, unit, process, tls):
 
 def _server(psql, host, pools):
     """What PostgreSQL itself says of its limits and of the sessions of the pools' roles."""
-    if host not in bouncer.LOCAL_HOSTS and not host.startswith("/"):
+    if not bouncer.is_local(host):
         raise ObservationError("the server {0} is not on this host; its sessions cannot be asked as postgres".format(host))
     names = "'max_connections', 'superuser_reserved_connections', 'reserved_connections'"
     limits = "SELECT json_object_agg(name, setting::int) FROM pg_settings WHERE name IN ({0})".format(names)

@@ -103,6 +103,11 @@ def text_of(params, kind):
     return text.strip() + "\n"
 
 
+def of_unknown_issuer(said):
+    """Whether a library complains of who issued a certificate."""
+    return any(word in said for word in ("issuer", "self-signed", "self signed"))
+
+
 def explain(said, domain, certificate):
     """A library's words as a sentence that names the option."""
     if "expired" in said:
@@ -111,7 +116,7 @@ def explain(said, domain, certificate):
         return f"certificate_file is valid only from {certificate['not_before']}"
     if "Hostname mismatch" in said:
         return f"certificate_file is for {', '.join(certificate['names']) or 'no name'}, and not for the domain {domain}"
-    if "issuer" in said or "self-signed" in said or "self signed" in said:
+    if of_unknown_issuer(said):
         return (
             "the chain in certificate_file does not lead to a certificate this host trusts "
             f"(issued by '{certificate['issuer']}', {said}); add the intermediate certificates, or the authority to host_extra_ca_certificates"
@@ -137,7 +142,7 @@ def judge(texts, domains, folder, authorities="", lenient=False):
             raise Refused("key_file does not belong to certificate_file") from None
         except ValueError as error:
             raise Refused(f"key_file or certificate_file cannot be used: {error}") from None
-        if lenient and ("issuer" in said or "self-signed" in said or "self signed" in said):
+        if lenient and of_unknown_issuer(said):
             said = "" if _x509.name_matches(domain, certificate["names"]) else "Hostname mismatch"
         if said:
             raise Refused(explain(said, domain, certificate))

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import _inventory
 from ._inventory import Key
+from ._networks import SYSTEMD_WORDS, network, no_networks
 from ._verdict import ChecklistError
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
@@ -122,7 +123,7 @@ def _resolve_cache_server(name: str, app: Mapping[str, Any]) -> dict[str, Any]:
     if app["cache"] != "redis":
         raise _mistake(name, f"cache_server is set and cache is {app['cache']}; redis is expected. Set cache: redis, or leave cache_server out")
     host, outbound = server["host"], [str(address) for address in app["outbound"]]
-    if not (_DOMAIN.match(host) or (_network(host) and "/" not in host)):
+    if not (_DOMAIN.match(host) or (network(host) and "/" not in host)):
         raise _mistake(name, f"cache_server.host is '{host}'; a host name in lower case or an address is expected")
     if server["port"] > 65535:
         raise _mistake(name, f"cache_server.port is {server['port']}; at most 65535 is expected")
@@ -137,46 +138,34 @@ def _resolve_cache_server(name: str, app: Mapping[str, Any]) -> dict[str, Any]:
     return server
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
 def _lets_through(outbound: list[str], host: str) -> bool:
     """Whether the app may talk to a host; of a name it is known only that nobody beyond this host may be its address."""
-    networks = [network for network in map(_network, outbound) if network]
-    address = _network(host)
+    networks = [one for one in map(network, outbound) if one]
+    address = network(host)
     if "any" in outbound or host == "localhost" or (address and address.is_loopback):
         return True
     if not address:
-        return any(not network.is_loopback for network in networks)
-    return any(network.version == address.version and address.subnet_of(network) for network in networks)  # type: ignore[arg-type]
-
-
-#: Words of systemd's IPAddressAllow= for addresses that many mean.
-_SYSTEMD_WORDS = ("any", "localhost", "link-local", "multicast")
+        return any(not one.is_loopback for one in networks)
+    return any(one.version == address.version and address.subnet_of(one) for one in networks)  # type: ignore[arg-type]
 
 
 def _validate_outbound(name: str, outbound: list[Any]) -> None:
     """What the kernel lets through is an address; what a name stands for may change."""
-    for address in outbound:
-        if str(address) not in _SYSTEMD_WORDS and not _network(str(address)):
-            raise _mistake(
-                name,
-                f"outbound holds '{address}', which is no address; an address or network such as 203.0.113.7 or 10.0.0.0/24, or one of "
-                f"{', '.join(_SYSTEMD_WORDS)} is expected. Name the addresses of that host, or the network they are in",
-            )
+    for address in no_networks(outbound, systemd=True):
+        raise _mistake(
+            name,
+            f"outbound holds '{address}', which is no address; an address or network such as 203.0.113.7 or 10.0.0.0/24, or one of "
+            f"{', '.join(SYSTEMD_WORDS)} is expected. Name the addresses of that host, or the network they are in",
+        )
 
 
 def _validate_networks(name: str, key: str, networks: list[Any]) -> None:
-    for network in networks:
+    for one in networks:
         try:
-            ipaddress.ip_network(str(network), strict=True)
+            ipaddress.ip_network(str(one), strict=True)
         except ValueError as error:
             raise _mistake(
-                name, f"{key} holds '{network}' ({error}); an address or network such as 203.0.113.7/32 or 2001:db8::/32 is expected"
+                name, f"{key} holds '{one}' ({error}); an address or network such as 203.0.113.7/32 or 2001:db8::/32 is expected"
             ) from error
 
 

@@ -103,15 +103,18 @@ def test_a_database_url_is_percent_encoded_and_verifies_the_server(database, pas
 @pytest.mark.parametrize(
     ("cache", "url"),
     [
-        ({"backend": "database"}, "dbcache://prodready_cache"),
+        ({"backend": "database", "table": "prodready_cache"}, "dbcache://prodready_cache"),
         ({"backend": "database", "table": "other"}, "dbcache://other"),
-        ({"backend": "redis"}, "unix://shop:a%3Ab%2Fc%40d%25@/run/redis/redis-server.sock?db=0"),
+        (
+            {"backend": "redis", "host": "", "socket": "/run/redis/redis-server.sock"},
+            "unix://shop:a%3Ab%2Fc%40d%25@/run/redis/redis-server.sock?db=0",
+        ),
         (
             {"backend": "redis", "host": "cache.internal", "port": 6381, "ca_file": "/etc/prodready/ca/ca.pem"},
             "rediss://shop:a%3Ab%2Fc%40d%25@cache.internal:6381/0?ssl_check_hostname=true&ssl_ca_certs=/etc/prodready/ca/ca.pem",
         ),
         (
-            {"backend": "redis", "host": "fd00::9"},
+            {"backend": "redis", "host": "fd00::9", "port": 6380, "ca_file": "/etc/ssl/certs/ca-certificates.crt"},
             "rediss://shop:a%3Ab%2Fc%40d%25@[fd00::9]:6380/0?ssl_check_hostname=true&ssl_ca_certs=/etc/ssl/certs/ca-certificates.crt",
         ),
     ],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -33,13 +34,8 @@ def test_the_second_waits_for_the_first(tmp_path):
 
 def test_who_waits_for_too_long_is_told_for_whom(tmp_path):
     path = str(tmp_path / "lock")
-    with (
-        _lock.held(path, "the first"),
-        pytest.raises(
-            _lock.Busy, match=r"another change has been running for 0 s; it holds .*lock\. Wait for it, or end its process, then run again"
-        ),
-        _lock.held(path, "another change", patience=0),
-    ):
+    said = rf"another change \(process {os.getpid()}\) has been running for 0 s; it holds .*lock\. Wait for it, or end its process, then run again"
+    with _lock.held(path, "the first"), pytest.raises(_lock.Busy, match=said), _lock.held(path, "another change", patience=0):
         pass
 
 

@@ -8,7 +8,6 @@ A run that is killed is simply run again. What fails leaves in place what was th
 from __future__ import annotations
 
 import argparse
-import fcntl
 import ipaddress
 import json
 import os
@@ -18,13 +17,13 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 
 import _acme
+import _lock
 import _x509
 
 UNIT = _acme.TIMER.replace(".timer", ".service")
@@ -197,7 +196,7 @@ def certbot(spec, lock, *extra):
         *("--config-dir", _acme.ACME, "--work-dir", str(STATE / "certbot"), "--logs-dir", CERTBOT_LOGS, "--max-log-backups", "9"),
         *extra,
         env=environment,
-        pass_fds=(lock.fileno(),),
+        pass_fds=(lock,),
     )
     if done.returncode == 0:
         return None
@@ -228,6 +227,15 @@ def ask_acme(spec, lock, *extra):
 # --- put in place and load ---------------------------------------------------------------------
 
 
+def unloadable(folder):
+    """Why a server cannot load the pair in a folder, as after a run that was killed between its two files; empty when it can."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"{folder}/{CERTIFICATE}", f"{folder}/{KEY}", password="")
+    except (OSError, ValueError) as error:
+        return f"it cannot be loaded: {getattr(error, 'reason', '') or error}"
+    return ""
+
+
 def fits(spec, certificate, key):
     """Refuse a pair that a server could not load or that is not for these domains, before it is put in place."""
     found = certificate_in(certificate)
@@ -236,10 +244,7 @@ def fits(spec, certificate, key):
     with tempfile.TemporaryDirectory(prefix="prodready-", dir="/run") as folder:
         for name, text in ((CERTIFICATE, certificate), (KEY, key)):
             Path(folder, name).write_text(text, encoding="ascii")
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"{folder}/{CERTIFICATE}", f"{folder}/{KEY}", password="")
-        except (ssl.SSLError, ValueError) as error:
-            problem = problem or f"it cannot be loaded: {getattr(error, 'reason', '') or error}"
+        problem = problem or unloadable(folder)
     if problem:
         raise Failure(f"certificate {spec['name']}: what was issued is not put in place: {problem}. What to do: run the certificate role.")
 
@@ -306,20 +311,11 @@ def load(before):
 # --- what is asked for -------------------------------------------------------------------------
 
 
-def unpaired(name):
-    """Why what is in place cannot be loaded, as after a run that was killed between its two files; empty when it can."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"{_acme.TLS}/{name}/{CERTIFICATE}", f"{_acme.TLS}/{name}/{KEY}", password="")
-    except (OSError, ValueError) as error:
-        return f"it cannot be loaded: {getattr(error, 'reason', '') or error}"
-    return ""
-
-
 def due(spec):
     """Why a certificate has to be issued; empty when it need not."""
     if spec["provider"] == "own_ca":
         authority = certificate_in(read(f"{_acme.AUTHORITY}/ca.pem")) or {"subject": None}
-        return _acme.own_due(spec, certificate_in(installed(spec["name"])[0]), authority, now()) or unpaired(spec["name"])
+        return _acme.own_due(spec, certificate_in(installed(spec["name"])[0]), authority, now()) or unloadable(f"{_acme.TLS}/{spec['name']}")
     renewal, certificate, _key = lineage_of(spec["name"])
     return _acme.acme_due(spec, renewal, certificate_in(certificate), now())
 
@@ -394,26 +390,6 @@ def read_specs(names):
     return [found[name] for name in (names or found)]
 
 
-def hold_lock():
-    """One run at a time; a certbot that outlived its run counts as one. Only for so long: nobody waits for ever."""
-    handle = open(LOCK, "a+", encoding="ascii")  # noqa: SIM115 - held until the process ends
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                handle.seek(0)
-                raise Failure(f"another run (process {handle.read().strip() or '?'}) has held {LOCK} for {LOCK_SECONDS} s; end it") from None
-            time.sleep(0.5)
-    handle.seek(0)
-    handle.truncate()
-    handle.write(f"{os.getpid()}\n")
-    handle.flush()
-    return handle
-
-
 def main():
     parser = argparse.ArgumentParser(prog="certificates", description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("what", choices=("issue", "stand-in", "renew", "rehearse"))
@@ -424,17 +400,18 @@ def main():
     changed, failed = [], {}
     try:
         specs = read_specs(arguments.names)
-        lock = hold_lock()
-        if arguments.what == "rehearse":
-            failed = {name: message for name, message in ((spec["name"], rehearse(spec, lock)) for spec in specs) if message}
-        else:
-            forced = [spec["name"] for spec in specs] if arguments.force else []
-            changed, failed = bring_up_to_date(specs, lock, forced=forced, stand_in=arguments.what == "stand-in")
-        if arguments.what == "renew":
-            for spec in specs:
-                if spec["name"] not in failed and _acme.rehearsal_due(Records.read(spec["name"]), now()):
-                    print(rehearse(spec, lock) or f"certificate {spec['name']}: a rehearsal of the renewal succeeded", file=sys.stderr)
-    except Failure as failure:
+        # One run at a time; a certbot that outlived its run counts as one. Only for so long: nobody waits for ever.
+        with _lock.held(LOCK, "another run", LOCK_SECONDS) as lock:
+            if arguments.what == "rehearse":
+                failed = {name: message for name, message in ((spec["name"], rehearse(spec, lock)) for spec in specs) if message}
+            else:
+                forced = [spec["name"] for spec in specs] if arguments.force else []
+                changed, failed = bring_up_to_date(specs, lock, forced=forced, stand_in=arguments.what == "stand-in")
+            if arguments.what == "renew":
+                for spec in specs:
+                    if spec["name"] not in failed and _acme.rehearsal_due(Records.read(spec["name"]), now()):
+                        print(rehearse(spec, lock) or f"certificate {spec['name']}: a rehearsal of the renewal succeeded", file=sys.stderr)
+    except (Failure, _lock.Busy) as failure:
         failed = {"": str(failure)}
     for message in failed.values():
         print(message, file=sys.stderr)
