@@ -155,7 +155,7 @@ def step_code_reload() -> str:
 
 
 def step_configuration() -> str:
-    """nginx and gunicorn get another configuration, and the project another release with another style sheet, by the ordinary run."""
+    """nginx and gunicorn get another configuration, PostgreSQL one that it restarts for, and the project another release, by the ordinary run."""
     changed = BUILD / "newsroom-next"
     shutil.rmtree(changed, ignore_errors=True)
     shutil.copytree(
@@ -165,14 +165,17 @@ def step_configuration() -> str:
     with (changed / "static" / "newsroom.css").open("a") as style:
         style.write("\n.next-edition { color: inherit; }\n")
     before = style_sheet()  # the load goes on asking for this one, as readers do whose page is older
-    more = {"newsroom_source": str(changed), "nginx_keepalive_timeout": 60, "gunicorn_graceful_timeout": 19}
+    more = {"newsroom_source": str(changed), "nginx_keepalive_timeout": 60, "gunicorn_graceful_timeout": 19, "postgresql_max_connections": 110}
 
     def deploy() -> None:
         play = playbook("site.yml", "configuration.log", "--tags", "provision", "-e", json.dumps(more), quiet=True).must()
         done = " ".join(play.tasks("changed"))
-        for word in ("nginx", "gunicorn", "django_app"):
-            if f".{word} :" not in done:
-                raise Red(f"changed: {done}", f"a change by role {word}", play.log)
+        for word in ("nginx :", "gunicorn :", "django_app :", "postgresql : restart | Restart the server"):
+            if f".{word}" not in done:
+                raise Red(f"changed: {done}", f"a change by {word}", play.log)
+        running = inside("cd / && runuser -u postgres -- psql -XAtqc 'SHOW max_connections'").strip()
+        if running != "110":
+            raise Red(f"max_connections {running}", "110, in force behind the pooler", play.log)
         if style_sheet() == before:
             raise Red(f"still {before}", "a front page that names another style sheet", play.log)
 
