@@ -166,6 +166,21 @@ def step_limits() -> str:
     return "three refusals, nothing written"
 
 
+def step_way_back() -> str:
+    """A setting PostgreSQL finds no fault with and does not start with: it runs with those before, and the run says what it refused."""
+    options = {"postgresql_settings": {"huge_pages": "on"}}
+    refused(
+        "no-huge-pages",
+        options,
+        "does not start with the new settings",
+        "it runs with those before again",
+        "shared memory",
+        "Change postgresql_settings",
+    )
+    again = site("idempotence.log").must(changed=0)
+    return f"refused and back; 0 changed, {again.total('ok')} ok"
+
+
 def certificates(*words: str) -> str:
     """What the program says that the timer of renewals runs."""
     return inside(f"/usr/bin/python3 -E -s -B /usr/local/lib/prodready/certificates.py {' '.join(words)} 2>&1 || echo ended with $?")
@@ -497,6 +512,7 @@ SEQUENCE = (
     Step("converge", step_converge),
     Step("verify", step_verify),
     Step("limits", step_limits),
+    Step("way-back", step_way_back),
     Step("acme-away", step_acme_away),
     Step("refusals", step_refusals),
     Step("remove-one", step_remove_one),

@@ -54,6 +54,8 @@ class Entry:
     content: bytes
     wanted: dict
     validate: str = ""
+    #: Where the content that is replaced is kept; nowhere unless named.
+    previous: str = ""
 
     @classmethod
     def of(cls, options):
@@ -63,6 +65,7 @@ class Entry:
             content=(text if not text or text.endswith("\n") else text + "\n").encode("utf-8", "surrogateescape"),
             wanted={"owner": options["owner"], "group": options["group"], "mode": "{0:04o}".format(int(options["mode"], 8))},
             validate=options.get("validate") or "",
+            previous=options.get("previous") or "",
         )
 
 
@@ -140,4 +143,6 @@ def put_in_place(change):
         os.chmod(entry.path, int(entry.wanted["mode"], 8))
         return
     make_folder(os.path.dirname(entry.path))
+    if entry.previous and change.before is not None:
+        replace(entry.previous, change.before, uid, gid, int(entry.wanted["mode"], 8))
     replace(entry.path, entry.content, uid, gid, int(entry.wanted["mode"], 8))

@@ -44,6 +44,9 @@ options:
       validate:
         description: A command that ends with 0 if it finds no fault with the new file, whose name it gets in place of C(%s).
         type: str
+      previous:
+        description: Where the content that is replaced is kept, to be put back if the new one turns out not to do.
+        type: path
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
@@ -106,6 +109,7 @@ def main():
                     "group": {"type": "str", "default": "root"},
                     "mode": {"type": "str", "default": "0644"},
                     "validate": {"type": "str"},
+                    "previous": {"type": "path"},
                 },
             }
         },

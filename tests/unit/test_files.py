@@ -73,6 +73,18 @@ def test_half_of_a_file_does_not_stay_when_the_disk_is_full(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == []
 
 
+def test_what_is_replaced_is_kept_where_that_is_asked(tmp_path):
+    kept = tmp_path / "one.before"
+    _files.put_in_place(_files.changes([entry(tmp_path / "one", previous=str(kept))])[0])
+    assert not kept.exists()
+    os.chmod(tmp_path / "one", 0o600)
+    _files.put_in_place(_files.changes([entry(tmp_path / "one", previous=str(kept))])[0])
+    assert not kept.exists()
+    _files.put_in_place(_files.changes([entry(tmp_path / "one", "two\n", mode="0640", previous=str(kept))])[0])
+    assert (kept.read_text(), mode_of(kept)) == ("one\n", "0640")
+    assert (tmp_path / "one").read_text() == "two\n"
+
+
 def test_a_new_file_is_never_wider_open_than_it_ends(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(os, "fsync", lambda handle: seen.append((os.fstat(handle).st_mode & 0o777, os.fstat(handle).st_size)))
