@@ -41,6 +41,11 @@ def init_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
         raise ChecklistError(f"init_environment is '{given['environment']}'; lower case letters, digits, - and _ are expected")
     if not host:
         raise ChecklistError(f"init_host is '{given['host']}'; user@address is expected")
+    if host[2].count(":") == 1:
+        raise ChecklistError(
+            f"init_host is '{given['host']}' with a port; user@address is expected. Add ansible_port: {host[2].partition(':')[2]} to the host in hosts.yml "
+            "that init writes"
+        )
     for domain in domains:
         if not _DOMAIN.match(domain):
             raise ChecklistError(f"init_domains holds '{domain}', which is not a host name")

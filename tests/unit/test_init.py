@@ -14,6 +14,10 @@ ANSWERS = {
 }
 
 
+def test_an_address_of_ipv6_has_no_port():
+    assert init_answers({**ANSWERS, "host": "root@2001:db8::7"})["address"] == "2001:db8::7"
+
+
 def test_good_answers():
     values = init_answers(ANSWERS)
     assert (values["app"], values["user"], values["address"]) == ("shop", "deploy", "203.0.113.7")
@@ -44,6 +48,7 @@ def test_a_git_reference_follows_the_hash():
     [
         ({"host": ""}, "init_host is empty"),
         ({"host": "a b"}, "user@address is expected"),
+        ({"host": "deploy@203.0.113.7:2222"}, "with a port; .* ansible_port: 2222"),
         ({"domains": "https://x"}, "not a host name"),
         ({"settings_module": "shop/settings.py"}, "dotted Python module"),
         ({"email": "ada"}, "ops@example.org"),
