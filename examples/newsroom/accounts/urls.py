@@ -2,6 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import path, reverse_lazy
 
 from accounts import views
+from accounts.forms import ResetForm
 
 app_name = "accounts"
 urlpatterns = [
@@ -22,8 +23,8 @@ urlpatterns = [
         "password/reset/",
         auth.PasswordResetView.as_view(
             template_name="accounts/form.html",
+            form_class=ResetForm,
             email_template_name="accounts/password_reset_email.txt",
-            subject_template_name="accounts/password_reset_subject.txt",
             success_url=reverse_lazy("accounts:password_reset_done"),
             extra_context={
                 "heading": "Forgotten your password?",

@@ -15,10 +15,12 @@ from django.views.generic import CreateView, UpdateView
 from accounts.forms import ProfileForm, RegistrationForm
 from accounts.letters import welcome
 from accounts.models import User
+from api.throttling import CountedForm, RegisterThrottle
 
 
 @method_decorator([sensitive_post_parameters("password1", "password2"), never_cache], name="dispatch")
-class Register(CreateView):
+class Register(CountedForm, CreateView):
+    throttle = RegisterThrottle
     form_class = RegistrationForm
     template_name = "accounts/register.html"
     success_url = reverse_lazy("articles:home")

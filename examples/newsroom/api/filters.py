@@ -25,6 +25,14 @@ class MomentFilter(filters.IsoDateTimeFilter):
     field_class = MomentField
 
 
+class Ordering(filters.OrderingFilter):
+    """Equal ones have an order too: without it, what stands on one page might stand on the next again."""
+
+    def filter(self, articles: QuerySet[Article], value: list[str] | None) -> QuerySet[Article]:
+        ordered = super().filter(articles, value)
+        return ordered.order_by(*ordered.query.order_by, "-pk") if value else ordered
+
+
 class ArticleFilter(filters.FilterSet):
     search = filters.CharFilter(method="find", max_length=200, label="Words to find; best matches first, unless `ordering` says otherwise.")
     section = filters.CharFilter(field_name="section__slug", label="Slug of a section.")
@@ -33,11 +41,11 @@ class ArticleFilter(filters.FilterSet):
     status = filters.ChoiceFilter(choices=Article.Status, label="Of one's own and, for editors, of everybody's articles.")
     published_after = MomentFilter(field_name="published_at", lookup_expr="gte", label="Published at this time or later.")
     published_before = MomentFilter(field_name="published_at", lookup_expr="lt", label="Published before this time.")
-    ordering = filters.OrderingFilter(fields=["published_at", "updated_at", "title"])
+    ordering = Ordering(fields=["published_at", "updated_at", "title"])
 
     class Meta:
         model = Article
         fields: list[str] = []
 
     def find(self, articles: QuerySet[Article], name: str, words: str) -> QuerySet[Article]:
-        return articles.search(words)
+        return articles.search(words, headlines=False)

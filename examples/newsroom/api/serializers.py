@@ -14,6 +14,16 @@ from articles.covers import delete_files
 from articles.models import Article, Comment, Section, Tag
 
 
+class ChangedFieldsOnly:
+    """Saves the fields that were sent and leaves the others to whoever changes them meanwhile."""
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=list(validated_data))
+        return instance
+
+
 class AuthorSerializer(serializers.ModelSerializer):
     byline = serializers.CharField(read_only=True)
 
@@ -48,8 +58,22 @@ class ArticleSerializer(serializers.ModelSerializer):
     class Meta:
         model = Article
         fields = [
-            "slug", "address", "title", "standfirst", "section", "tags", "author", "cover", "cover_alt", "cover_width", "cover_height",
-            "cover_srcset", "status", "published_at", "created_at", "updated_at",
+            "slug",
+            "address",
+            "title",
+            "standfirst",
+            "section",
+            "tags",
+            "author",
+            "cover",
+            "cover_alt",
+            "cover_width",
+            "cover_height",
+            "cover_srcset",
+            "status",
+            "published_at",
+            "created_at",
+            "updated_at",
         ]
         read_only_fields = ["slug", "cover_width", "cover_height", "created_at", "updated_at"]
 
@@ -85,7 +109,7 @@ class WholeArticleSerializer(ArticleSerializer):
         fields = [*ArticleSerializer.Meta.fields, "body", "minutes"]
 
 
-class CommentSerializer(serializers.ModelSerializer):
+class CommentSerializer(ChangedFieldsOnly, serializers.ModelSerializer):
     article = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     author = AuthorSerializer(read_only=True)
 
@@ -95,7 +119,7 @@ class CommentSerializer(serializers.ModelSerializer):
         read_only_fields = ["is_visible", "created_at"]
 
 
-class AccountSerializer(serializers.ModelSerializer):
+class AccountSerializer(ChangedFieldsOnly, serializers.ModelSerializer):
     """What a person says about herself."""
 
     byline = serializers.CharField(read_only=True)

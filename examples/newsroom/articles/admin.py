@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from articles import discussed, kept
+from articles import kept
 from articles.forms import ArticleForm
 from articles.models import Article, Comment, Section, Tag
 
@@ -50,6 +50,10 @@ class ArticleAdmin(admin.ModelAdmin):
         ("Publication", {"fields": ["status", "published_at", "created_at", "updated_at"]}),
     ]
 
+    def save_model(self, request: HttpRequest, article: Article, form: ArticleAdminForm, change: bool) -> None:
+        super().save_model(request, article, form, change)
+        form.delete_replaced_cover()
+
 
 @admin.register(Comment)
 class CommentAdmin(admin.ModelAdmin):
@@ -74,6 +78,5 @@ class CommentAdmin(admin.ModelAdmin):
 
     def _set_visible(self, request: HttpRequest, comments: QuerySet[Comment], *, visible: bool) -> None:
         count = comments.update(is_visible=visible)
-        discussed.forget()  # update() sends no signals
-        kept.forget()
+        kept.forget()  # update() sends no signals
         self.message_user(request, f"{count} comments changed.")

@@ -15,7 +15,8 @@ from django.core.files.storage import Storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import ImageField
 from django.db.models.fields.files import ImageFieldFile
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_WIDTH = 1600
@@ -39,19 +40,13 @@ def reencode(upload: UploadedFile) -> ContentFile:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             upload.seek(0)
             image = Image.open(upload, formats=FORMATS)
-            if image.width * image.height > settings.COVER_MAX_PIXELS:
-                raise ValidationError(
-                    f"This image is too large: {image.width} × {image.height} pixels, at most "
-                    f"{settings.COVER_MAX_PIXELS // 1_000_000} million.",
-                    code="too_many_pixels",
-                )
-            image = ImageOps.exif_transpose(image)
-            if image.mode in {"RGBA", "LA", "PA", "P"}:
-                rgba = image.convert("RGBA")
+            _check_pixels(image)
+            image = ImageOps.exif_transpose(_shrink(image))
+            if image.mode == "RGBA":
+                rgba = image
                 image = Image.new("RGBA", rgba.size, "white")
                 image.alpha_composite(rgba)
-            image = image.convert("RGB")
-            content = _jpeg(image, MAX_WIDTH, MAX_HEIGHT)
+            content = _jpeg(image.convert("RGB"), MAX_WIDTH, MAX_HEIGHT)
     except ValidationError:
         raise
     except Exception as error:  # damaged files make Pillow raise nearly anything
@@ -59,8 +54,35 @@ def reencode(upload: UploadedFile) -> ContentFile:
     return ContentFile(content, name="cover.jpg")
 
 
+def _check_pixels(image: Image.Image) -> None:
+    """A baseline JPEG can be read smaller than it is; anything else stands in memory as a whole, several times."""
+    in_steps = isinstance(image, JpegImageFile) and not image.info.get("progressive")
+    limit = settings.COVER_MAX_PIXELS if in_steps else settings.COVER_MAX_PIXELS_WHOLE
+    if image.width * image.height > limit:
+        raise ValidationError(
+            f"This image is too large: {image.width} × {image.height} pixels, at most {limit // 1_000_000} million"
+            f"{'' if in_steps else ' unless it is a plain JPEG'}.",
+            code="too_many_pixels",
+        )
+
+
+def _shrink(image: Image.Image) -> Image.Image:
+    """Small before anything else is done with it, and with an alpha channel or without."""
+    lies = image.getexif().get(ExifTags.Base.Orientation, 1) in {5, 6, 7, 8}
+    box = (MAX_HEIGHT, MAX_WIDTH) if lies else (MAX_WIDTH, MAX_HEIGHT)
+    scale = min(1.0, box[0] / image.width, box[1] / image.height)
+    image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
+    if image.mode in {"LA", "PA", "P"}:
+        image = image.convert("RGBA")
+    elif image.mode not in {"RGB", "RGBA"}:
+        image = image.convert("RGB")
+    image.thumbnail(box, Image.Resampling.LANCZOS, reducing_gap=None)
+    return image
+
+
 def _jpeg(image: Image.Image, width: int, height: int) -> bytes:
     """The pixels alone, no larger than that."""
+    image.info = {}  # Pillow would write a comment again
     scale = min(1.0, width / image.width, height / image.height)
     if scale < 1:
         image = image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))), Image.Resampling.LANCZOS)

@@ -41,10 +41,15 @@ class ArticleForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Article:
         article = super().save(commit)
-        before, storage = self._cover_before, article.cover.storage
-        if commit and before and before != article.cover.name:
-            transaction.on_commit(lambda: delete_files(storage, before))
+        if commit:
+            self.delete_replaced_cover()
         return article
+
+    def delete_replaced_cover(self) -> None:
+        """For who saves the article itself, as the admin does."""
+        before, cover = self._cover_before, self.instance.cover
+        if before and before != cover.name:
+            transaction.on_commit(lambda: delete_files(cover.storage, before))
 
 
 class CommentForm(forms.ModelForm):

@@ -9,6 +9,7 @@ pages, and does not hand out those that name the files of the release before.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 
 from django.conf import settings
@@ -18,34 +19,40 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 VERSION = "kept:version"
+PAGE = re.compile(r"page=[1-9][0-9]{0,4}")  # written in one way only: what is kept takes room
 
 
 def forget() -> None:
     cache.set(VERSION, time.time_ns(), None)
 
 
+def version() -> int:
+    found = cache.get(VERSION)
+    if found is None:
+        found = time.time_ns()
+        cache.set(VERSION, found, None)
+    return found
+
+
 def _key(request: HttpRequest) -> str:
-    version = cache.get(VERSION)
-    if version is None:
-        version = time.time_ns()
-        cache.set(VERSION, version, None)
-    address = f"{request.path}?{request.GET.get('page', '')}"
     # Django's storage without a manifest has no such name, and one whose files are not collected yet has none to give.
     files = getattr(staticfiles_storage, "manifest_hash", "")
-    return f"kept:{version}:{files}:{hashlib.sha256(address.encode()).hexdigest()}"
+    return f"kept:{version()}:{files}:{hashlib.sha256(request.get_full_path().encode()).hexdigest()}"
 
 
-def is_plain(request: HttpRequest) -> bool:
-    """A page as everybody gets it: no log-in, no message waiting, nothing asked for beyond a page number."""
+def is_plain(request: HttpRequest, *, has_pages: bool) -> bool:
+    """A page as everybody gets it: no log-in, no message waiting, nothing asked for beyond the number of a page where there are pages."""
     cookies = {settings.SESSION_COOKIE_NAME, "messages"}
-    return request.method == "GET" and cookies.isdisjoint(request.COOKIES) and set(request.GET) <= {"page"}
+    question = request.META.get("QUERY_STRING", "")
+    asked = not question or (has_pages and PAGE.fullmatch(question))
+    return bool(request.method == "GET" and cookies.isdisjoint(request.COOKIES) and asked)
 
 
 class KeptForStrangers:
     """For a view whose page depends on nothing but its address and the paper."""
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not settings.PAGE_CACHE_SECONDS or not is_plain(request):
+        if not settings.PAGE_CACHE_SECONDS or not is_plain(request, has_pages=hasattr(self, "paginate_by")):
             return super().dispatch(request, *args, **kwargs)
         # The version is read before the page is made: a change in between makes a page nobody will ask for.
         key = _key(request)

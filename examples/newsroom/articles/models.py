@@ -62,26 +62,24 @@ class ArticleQuerySet(models.QuerySet):
         """All that a list shows, in one query, without the weight of bodies."""
         return self.select_related("section", "author").defer("body", "search_vector")
 
-    def search(self, words: str) -> ArticleQuerySet:
+    def search(self, words: str, *, headlines: bool = True) -> ArticleQuerySet:
         """Ranked matches, each with a `headline` of the passage that matched. Any text is a valid search."""
         query = SearchQuery(words.replace("\x00", ""), config=SEARCH_CONFIG, search_type="websearch")
-        return (
-            self.filter(search_vector=query)
-            .annotate(
-                rank=SearchRank(F("search_vector"), query),
-                headline=SearchHeadline(
-                    "body",
-                    query,
-                    config=SEARCH_CONFIG,
-                    start_sel=MARK_START,
-                    stop_sel=MARK_STOP,
-                    max_words=36,
-                    min_words=18,
-                    max_fragments=2,
-                    fragment_delimiter=" … ",
-                ),
+        found = self.filter(search_vector=query).annotate(rank=SearchRank(F("search_vector"), query)).order_by("-rank", "-published_at", "-pk")
+        if not headlines:
+            return found
+        return found.annotate(
+            headline=SearchHeadline(
+                "body",
+                query,
+                config=SEARCH_CONFIG,
+                start_sel=MARK_START,
+                stop_sel=MARK_STOP,
+                max_words=36,
+                min_words=18,
+                max_fragments=2,
+                fragment_delimiter=" … ",
             )
-            .order_by("-rank", "-published_at", "-pk")
         )
 
 
@@ -196,12 +194,20 @@ class Article(models.Model):
         return rules.may_edit(user, self)
 
 
+class CommentQuerySet(models.QuerySet):
+    def with_article(self) -> CommentQuerySet:
+        """With the article and the writer of each, without the weight of bodies."""
+        return self.select_related("article", "author").defer("article__body", "article__search_vector")
+
+
 class Comment(models.Model):
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments")
     body = models.TextField(validators=[MaxLengthValidator(2_000)])
     is_visible = models.BooleanField("visible", default=True, help_text="Untick to take it off the page.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CommentQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at", "pk"]

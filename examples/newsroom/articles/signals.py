@@ -5,15 +5,9 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from accounts.models import User
-from articles import discussed, kept, letters
+from articles import kept, letters
 from articles.covers import delete_files
 from articles.models import Article, Comment, Section, Tag
-
-
-@receiver([post_save, post_delete], sender=Article)
-@receiver([post_save, post_delete], sender=Comment)
-def forget_most_discussed(**kwargs: object) -> None:
-    transaction.on_commit(discussed.forget)
 
 
 @receiver([post_save, post_delete], sender=Article)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -11,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.generic import CreateView, DeleteView, DetailView, ListView, UpdateView, View
 
+from api.throttling import CountedForm, WriteThrottle
 from articles import rules
 from articles.discussed import most_discussed
 from articles.forms import ArticleForm, CommentForm, SearchForm
@@ -105,8 +107,9 @@ class ArticlePage(KeptForStrangers, DetailView):
         }
 
 
-class PostComment(LoginRequiredMixin, View):
+class PostComment(LoginRequiredMixin, CountedForm, View):
     http_method_names = ["post"]
+    throttle = WriteThrottle
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         article = get_object_or_404(Article.objects.published().select_related("author"), slug=slug)
@@ -117,7 +120,8 @@ class PostComment(LoginRequiredMixin, View):
         if not form.is_valid():
             messages.error(request, " ".join(form.errors.get("body", ["Your comment could not be saved."])))
             return redirect(f"{article.get_absolute_url()}#join")
-        comment = form.save()
+        with transaction.atomic():  # with its letter, or not at all
+            comment = form.save()
         return redirect(f"{article.get_absolute_url()}#comment-{comment.pk}")
 
 
@@ -183,8 +187,14 @@ class Edit(WritersOnly, UpdateView):
     form_class = ArticleForm
     extra_context = {"heading": "Edit"}
 
+    @transaction.atomic
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        # Locked from reading to saving: what the form does not hold is saved as it is, not as it was.
+        return super().dispatch(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[Article]:
-        return Article.objects.select_related("section", "author")
+        articles = rules.readable(self.request.user, Article.objects.select_related("section", "author"))
+        return articles if self.request.method == "GET" else articles.select_for_update(of=["self"])
 
     def test_func(self) -> bool:
         return super().test_func() and rules.may_edit(self.request.user, self.get_object())
@@ -192,8 +202,10 @@ class Edit(WritersOnly, UpdateView):
 
 class Delete(WritersOnly, DeleteView):
     template_name = "articles/delete.html"
-    queryset = Article.objects.select_related("author")
     success_url = reverse_lazy("articles:desk")
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return rules.readable(self.request.user, Article.objects.select_related("author"))
 
     def test_func(self) -> bool:
         return super().test_func() and rules.may_delete(self.request.user, self.get_object())

@@ -180,6 +180,7 @@ SIMPLE_JWT = {
     "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token given for the old one
     "AUTH_HEADER_TYPES": ("Bearer",),
     "TOKEN_REFRESH_SERIALIZER": "api.tokens.RefreshSerializer",
+    "TOKEN_VERIFY_SERIALIZER": "api.tokens.VerifySerializer",
 }
 
 SPECTACULAR_SETTINGS = {
@@ -214,6 +215,7 @@ STORAGES = {
 }
 COVER_MAX_BYTES = 5 * 1024 * 1024
 COVER_MAX_PIXELS = 40_000_000
+COVER_MAX_PIXELS_WHOLE = 12_000_000  # of what cannot be read in a smaller size: all but a baseline JPEG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 5

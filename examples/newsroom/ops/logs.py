@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import datetime, timezone
 
 from ops.request_ids import current_request_id
 
 # What a caller may add with `extra=`; anything else (a request object, a form) stays out of the log.
 EXTRA_FIELDS = ("method", "path", "status", "duration_ms", "user_id", "status_code")
+
+_RESET = re.compile(r"(/password/reset/)[^/\s\"']+/[^/\s\"']+")
+
+
+def without_tokens(text: str) -> str:
+    """Whoever reads the address of a password reset may use it: its parts go by their names."""
+    return _RESET.sub(r"\1uidb64/token", text)
 
 
 class RequestIdFilter(logging.Filter):
@@ -34,4 +42,5 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
+        line = {field: without_tokens(value) if isinstance(value, str) else value for field, value in line.items()}
         return json.dumps(line, default=str, ensure_ascii=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from ops.logs import without_tokens
 from ops.request_ids import choose_request_id, current_request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,16 +41,17 @@ class RequestLogMiddleware:
         started = time.monotonic()
         response = self.get_response(request)
         # The path without its query string: search words and reset tokens are nobody's business.
+        path = without_tokens(request.path)
         quiet = request.path.startswith("/health/") and response.status_code < 500
         log.log(
             logging.DEBUG if quiet else logging.INFO,
             "%s %s %s",
             request.method,
-            request.path,
+            path,
             response.status_code,
             extra={
                 "method": request.method,
-                "path": request.path,
+                "path": path,
                 "status": response.status_code,
                 "duration_ms": round((time.monotonic() - started) * 1000, 1),
                 # Only if the view has looked: logging must not cause a query of its own.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ops.logs import without_tokens
+
 
 def start(dsn: str, *, environment: str, release: str, traces: float) -> None:
     if not dsn:
@@ -34,4 +36,14 @@ def without_persons(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, An
     event.pop("user", None)
     event.pop("breadcrumbs", None)  # they hold queries with their parameters, and messages of logs
     event.pop("extra", None)  # and this the words of a command line
-    return event
+    return _without_tokens(event)
+
+
+def _without_tokens(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_tokens(value)
+    if isinstance(value, dict):
+        return {key: _without_tokens(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_tokens(part) for part in value]
+    return value

@@ -15,4 +15,4 @@ def queue(to: str, template: str, context: dict[str, Any]) -> None:
     if not to:
         return
     subject, _, body = render_to_string(template, context | {"site": settings.SITE_URL}).lstrip().partition("\n")
-    Mail.objects.create(to=to, subject=subject.strip()[: Mail.SUBJECT_LENGTH], body=body.strip() + "\n")
+    Mail.objects.create(to=to, subject=" ".join(subject.split())[: Mail.SUBJECT_LENGTH], body=body.strip() + "\n")

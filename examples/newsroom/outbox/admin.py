@@ -13,6 +13,7 @@ class MailAdmin(admin.ModelAdmin):
     list_display = ["subject", "to", "created_at", "attempts", "sent_at", "given_up_at", "last_error"]
     list_filter = ["sent_at", "given_up_at"]
     search_fields = ["to", "subject"]
+    exclude = ["body"]  # a link in it may open an account
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

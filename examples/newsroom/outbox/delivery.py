@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import F
@@ -25,26 +27,37 @@ def deliver(*, stopping: Callable[[], bool] = lambda: False) -> int:
             if stopping():
                 break
             taken += 1
-            _deliver_one(mail, connection)
+            if mail.renew():
+                _deliver_one(mail, connection)
     finally:
-        connection.close()
+        _close(connection)
     # What was taken and not tried goes back at once, and the attempt does not count.
-    Mail.objects.filter(pk__in=[mail.pk for mail in mails[taken:]]).update(next_try_at=timezone.now(), attempts=F("attempts") - 1)
+    for mail in mails[taken:]:
+        Mail.objects.filter(pk=mail.pk, next_try_at=mail.next_try_at).update(next_try_at=timezone.now(), attempts=F("attempts") - 1)
     return taken
 
 
-def _deliver_one(mail: Mail, connection: object) -> None:
+def _deliver_one(mail: Mail, connection: Any) -> None:
     message = EmailMessage(mail.subject, mail.body, to=[mail.to], headers={"Message-ID": mail.message_id}, connection=connection)
     try:
+        connection.open()  # if it is not; one letter after another goes over it
         message.send()
     except Exception as error:  # whatever a mail server does, the next letter deserves its try
-        connection.close()
+        _close(connection)
         mail.note_failure(error)
         log.log(
             logging.ERROR if mail.given_up_at else logging.WARNING,
             "mail %s was not delivered at attempt %s (%s)%s",
-            mail.pk, mail.attempts, type(error).__name__, "; given up" if mail.given_up_at else "",
+            mail.pk,
+            mail.attempts,
+            type(error).__name__,
+            "; given up" if mail.given_up_at else "",
         )
         return
     mail.note_success()
     log.info("mail %s was delivered at attempt %s", mail.pk, mail.attempts)
+
+
+def _close(connection: Any) -> None:
+    with suppress(Exception):  # it may be broken, and there is nothing to do about it
+        connection.close()

@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-# Longer than a delivery may take. A worker that dies leaves its mail to the next one after this time.
+# Longer than one letter may take: a worker renews it before each. A worker that dies leaves its mail to the next one after this time.
 LEASE = timedelta(minutes=5)
 
 
@@ -21,12 +21,13 @@ class MailQuerySet(models.QuerySet):
         The lock lasts for one short transaction, which suits a pooler; the lease in `next_try_at` outlives it.
         """
         now = timezone.now()
+        until = now + LEASE
         with transaction.atomic():
             due = self.waiting().filter(next_try_at__lte=now).order_by("next_try_at", "pk")
             mails = list(due.select_for_update(skip_locked=True)[:count])
-            self.model.objects.filter(pk__in=[mail.pk for mail in mails]).update(next_try_at=now + LEASE, attempts=F("attempts") + 1)
+            self.model.objects.filter(pk__in=[mail.pk for mail in mails]).update(next_try_at=until, attempts=F("attempts") + 1)
         for mail in mails:
-            mail.attempts += 1
+            mail.attempts, mail.next_try_at = mail.attempts + 1, until
         return mails
 
     def finished(self, before: object) -> MailQuerySet:
@@ -60,6 +61,12 @@ class Mail(models.Model):
     def message_id(self) -> str:
         """The same at every attempt: a mailbox that gets it twice can tell."""
         return f"<outbox-{self.pk}-{self.created_at:%Y%m%d%H%M%S}@{settings.SITE_URL.rpartition('/')[2].partition(':')[0]}>"
+
+    def renew(self) -> bool:
+        """Begin the lease anew; not when it has ended and another worker has taken the letter."""
+        held = Mail.objects.waiting().filter(pk=self.pk, next_try_at=self.next_try_at)
+        self.next_try_at = timezone.now() + LEASE
+        return held.update(next_try_at=self.next_try_at) == 1
 
     def note_success(self) -> None:
         self.sent_at, self.last_error = timezone.now(), ""

@@ -335,6 +335,92 @@ def test_no_article_however_odd_is_an_error_of_ours(api_once, changes):
         assert response["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize("field", ["published_at", "-title", "updated_at"])
+def test_pages_of_equal_ones_do_not_overlap(api, make_article, field):
+    for _ in range(5):
+        make_article()
+    now = timezone.now() - timedelta(hours=1)
+    Article.objects.update(published_at=now, updated_at=now)
+    address, slugs = f"{V1}/articles/?page_size=2&ordering={field}", []
+    for page in (1, 2, 3):
+        slugs += [article["slug"] for article in api().get(f"{address}&page={page}").json()["results"]]
+    assert slugs == list(Article.objects.order_by("-pk").values_list("slug", flat=True))
+
+
+def test_a_search_makes_no_headlines_nobody_reads(api, make_article, django_assert_num_queries):
+    make_article("Herring")
+    with django_assert_num_queries(3) as queries:
+        assert api().get(f"{V1}/articles/?search=herring").json()["count"] == 1
+    assert not any("ts_headline" in query["sql"] for query in queries)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Something happens between the reading and the saving of a change."""
+    from rest_framework.serializers import Serializer
+
+    def happen(change):
+        run = Serializer.run_validation
+
+        def validate(self, *args, **kwargs):
+            change()
+            return run(self, *args, **kwargs)
+
+        monkeypatch.setattr(Serializer, "run_validation", validate)
+
+    return happen
+
+
+def test_a_change_of_oneself_writes_nothing_else_back(api, make_user, meanwhile):
+    user = make_user("reader")
+    meanwhile(lambda: User.objects.filter(pk=user.pk).update(is_active=False, bio="From elsewhere"))
+    assert api(user).patch(f"{V1}/me/", {"display_name": "R. Eader"}).status_code == 200
+    user.refresh_from_db()
+    assert (user.display_name, user.bio, user.is_active) == ("R. Eader", "From elsewhere", False)
+
+
+def test_a_change_of_a_comment_does_not_bring_it_back(api, make_user, make_article, meanwhile):
+    reader = make_user("reader")
+    comment = Comment.objects.create(article=make_article(), author=reader, body="Rude")
+    meanwhile(lambda: Comment.objects.filter(pk=comment.pk).update(is_visible=False))
+    assert api(reader).patch(f"{V1}/comments/{comment.pk}/", {"body": "Ruder"}).status_code == 200
+    comment.refresh_from_db()
+    assert (comment.body, comment.is_visible) == ("Ruder", False)
+
+
+def test_an_article_is_locked_while_it_is_changed(api, as_user, make_article, section):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    article = make_article()
+    form = NEW | {"section": section.pk}
+    for change in (
+        lambda: api(article.author).patch(f"{V1}/articles/{article.slug}/", {"title": "Changed"}),
+        lambda: as_user(article.author).post(f"{article.get_absolute_url()}edit/", form),
+    ):
+        with CaptureQueriesContext(connection) as queries:
+            assert change().status_code in {200, 302}
+        reads = [query["sql"] for query in queries if query["sql"].startswith("SELECT") and 'FROM "articles_article"' in query["sql"]]
+        assert any("FOR UPDATE OF" in sql for sql in reads)
+
+
+def test_a_list_of_comments_reads_no_article_texts(api, make_article, make_user):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    article = make_article()
+    Comment.objects.create(article=article, author=make_user("reader"), body="Hear")
+    with CaptureQueriesContext(connection) as queries:
+        assert api().get(f"{V1}/articles/{article.slug}/comments/").json()["count"] == 1
+    assert not any('articles_article"."body' in query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[" * 100_000 + "]" * 100_000, '{"a":' * 100_000])
+def test_what_is_nested_without_end_is_refused_in_words(api, db, content):
+    response = api().generic("POST", f"{V1}/register/", content, content_type="application/json")
+    assert (response.status_code, response.json()) == (400, {"detail": "JSON parse error - nested too deeply"})
+
+
 @pytest.fixture
 def api_once(api, journalist, section):
     return api(journalist)

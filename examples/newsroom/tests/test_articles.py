@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.utils import timezone
@@ -38,9 +40,7 @@ def test_prose_lets_no_markup_through(text):
 
 
 def test_prose_knows_headings_and_quotations():
-    assert prose("One\r\n\r\n## Two\n\n> Three\n> four") == (
-        "<p>One</p>\n<h2>Two</h2>\n<blockquote><p>Three\nfour</p></blockquote>"
-    )
+    assert prose("One\r\n\r\n## Two\n\n> Three\n> four") == ("<p>One</p>\n<h2>Two</h2>\n<blockquote><p>Three\nfour</p></blockquote>")
 
 
 def test_highlight_marks_and_escapes():
@@ -146,7 +146,7 @@ def test_the_number_of_queries_does_not_grow(client, make_article, make_user, fo
     fill(0, 4)
     few = count_queries(client, path)
     fill(4, 11)
-    assert count_queries(client, path) == few <= 8
+    assert count_queries(client, path) == few <= 9
 
 
 # --- Comments
@@ -187,6 +187,50 @@ def test_most_discussed_is_kept_until_somebody_speaks(client, make_article, make
     with django_capture_on_commit_callbacks(execute=True):
         Comment.objects.create(article=article, author=reader, body="First")
     assert [item["voices"] for item in client.get("/").context["discussed"]] == [1]
+
+
+def test_most_discussed_knows_a_section_by_its_new_name(client, make_article, make_user, forget_cache, django_capture_on_commit_callbacks):
+    article = make_article()
+    Comment.objects.create(article=article, author=make_user("reader"), body="First")
+    assert client.get("/").context["discussed"][0]["section__name"] == "City"
+    with django_capture_on_commit_callbacks(execute=True):
+        article.section.name = "Town"
+        article.section.save()
+    assert client.get("/").context["discussed"][0]["section__name"] == "Town"
+
+
+def test_most_discussed_made_during_a_change_is_not_kept(make_article, make_user, forget_cache, monkeypatch, django_capture_on_commit_callbacks):
+    from articles import discussed
+
+    article, reader = make_article(), make_user("reader")
+    Comment.objects.create(article=article, author=reader, body="First")
+
+    def somebody_speaks(*args):
+        monkeypatch.setattr(discussed, "cache", cache)
+        with django_capture_on_commit_callbacks(execute=True):
+            Comment.objects.create(article=article, author=reader, body="Second")
+        cache.set(*args)
+
+    monkeypatch.setattr(discussed, "cache", SimpleNamespace(get=cache.get, set=somebody_speaks))
+    assert [item["voices"] for item in discussed.most_discussed()] == [1]
+    assert [item["voices"] for item in discussed.most_discussed()] == [2]
+
+
+def test_comments_are_limited_on_the_page_and_in_the_api_together(as_user, api, make_user, make_article, throttles, forget_cache):
+    throttles["write"] = "2/min"
+    article, reader = make_article(), make_user("reader")
+    page, program = f"{article.get_absolute_url()}comments/", f"/api/v1/articles/{article.slug}/comments/"
+    assert as_user(reader).post(page, {"body": "Hear"}).status_code == 302
+    assert api(reader).post(program, {"body": "Hear"}).status_code == 201
+    assert as_user(reader).post(page, {"body": "Hear"}).status_code == 429
+    assert Comment.objects.count() == 2
+
+
+@pytest.mark.parametrize("path", ["edit/", "delete/"])
+def test_nobody_else_learns_that_there_is_a_draft(as_user, make_user, make_article, path):
+    rival, address = as_user(make_user("rival", journalist=True)), make_article("Draft", status="draft").get_absolute_url()
+    assert rival.get(f"{address}{path}").status_code == rival.get(f"/articles/nothing/{path}").status_code == 404
+    assert rival.post(f"{address}{path}").status_code == 404
 
 
 # --- The rest of the paper

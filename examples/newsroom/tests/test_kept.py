@@ -138,6 +138,21 @@ def test_pages_of_the_logged_in_and_of_questions_are_not_kept(client, as_user, m
     assert client.get("/?page=9").status_code == 404 == client.get("/?page=9").status_code
 
 
+@pytest.mark.parametrize("question", ["page=", "page=01", "page=last", "page=1&page=1", "page=+1", "page=%31"])
+def test_a_page_number_is_kept_in_one_way_only(client, make_article, kept, question):
+    make_article("Tide")
+    client.get(FRONT)
+    for _ in range(2):
+        assert count(client, f"{FRONT}?{question}") > 0
+    assert count(client, "/articles/tide/?page=2") > 0 and count(client, "/articles/tide/?page=2") > 0  # it has no pages
+
+
+def test_a_number_of_a_page_is_kept(client, make_article, kept):
+    make_article("Tide")
+    assert count(client, f"{FRONT}?page=1") > 0
+    assert count(client, f"{FRONT}?page=1") == 0
+
+
 def test_a_page_that_is_not_there_is_not_kept(client, make_article, kept, django_capture_on_commit_callbacks):
     assert client.get("/articles/tide/").status_code == 404
     with django_capture_on_commit_callbacks(execute=True):
@@ -155,6 +170,7 @@ def test_a_release_with_other_static_files_makes_its_own_pages(client, make_arti
 
 
 # --- A cache that is away
+
 
 @pytest.mark.parametrize("url", ["unix://u:sesame@/nowhere/redis.sock?db=0", "redis://u:sesame@127.0.0.1:1/0", "dbcache://no_such_table"])
 def test_without_its_cache_the_site_is_slower_and_says_so_once(client, api, make_article, settings, monkeypatch, throttles, caplog, url):

@@ -125,6 +125,15 @@ def test_a_request_leaves_one_line(as_user, make_user, log_lines):
     assert "secret" not in json.dumps(line)
 
 
+@pytest.mark.parametrize("rest", ["/", "", "/more/"])
+def test_a_reset_token_is_not_logged(client, db, log_lines, rest):
+    client.get(f"/accounts/password/reset/MQ/sesame-0123456789abcdef{rest}")
+    assert "sesame" not in json.dumps(log_lines)
+    assert any(line.get("path") == f"/accounts/password/reset/uidb64/token{rest}" for line in log_lines)
+    client.get("/accounts/password/reset/sent/")
+    assert log_lines[-1]["path"] == "/accounts/password/reset/sent/"
+
+
 def test_a_crash_is_a_500_page_and_a_traceback_with_the_request_id(client, db, monkeypatch, log_lines):
     def crash(self):
         raise OperationalError("the disk is full")

@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from smtplib import SMTPResponseException, SMTPServerDisconnected
 
 import pytest
 from django.core import mail
@@ -77,6 +78,77 @@ def test_one_bad_letter_does_not_hold_up_the_next(letter, monkeypatch):
     monkeypatch.setattr(mail.EmailMessage, "send", refuse_first)
     delivery.deliver()
     assert [sent.subject for sent in mail.outbox] == ["Second"]
+
+
+class Server:
+    """Speaks as `smtplib.SMTP` does, and does not like one of the letters."""
+
+    made: list[Server] = []
+
+    def __init__(self, *args, **kwargs):
+        self.sent = []
+        Server.made.append(self)
+
+    def sendmail(self, sender, recipients, message):
+        if b"Subject: 2" in message:
+            raise SMTPServerDisconnected
+        self.sent.append(recipients)
+
+    def quit(self):
+        raise SMTPResponseException(421, "no")  # a server may be rude to the end
+
+    def close(self):
+        pass
+
+
+def test_a_batch_goes_over_one_connection_and_a_failure_makes_another(db, settings, monkeypatch):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    monkeypatch.setattr("smtplib.SMTP", Server)
+    monkeypatch.setattr(Server, "made", [])
+    for number in range(5):
+        Mail.objects.create(to="reader@example.org", subject=str(number), body="-")
+    assert delivery.deliver() == 5
+    assert [len(server.sent) for server in Server.made] == [2, 2]
+    assert Mail.objects.waiting().get().subject == "2"
+
+
+def test_a_lease_lasts_as_long_as_its_letter_waits_for_its_turn(letter, monkeypatch):
+    last = Mail.objects.create(to="other@example.org", subject="Last", body="-")
+    start, send = timezone.now(), mail.EmailMessage.send
+
+    def slowly(self, *args, **kwargs):
+        monkeypatch.setattr(timezone, "now", lambda: start + LEASE * 0.9)
+        return send(self, *args, **kwargs)
+
+    monkeypatch.setattr(mail.EmailMessage, "send", slowly)
+    note = Mail.note_success
+
+    def look(self):
+        if self == last:
+            monkeypatch.setattr(timezone, "now", lambda: start + LEASE * 1.5)
+            assert Mail.objects.claim(10) == []
+        note(self)
+
+    monkeypatch.setattr(Mail, "note_success", look)
+    assert delivery.deliver() == 2
+    assert len(mail.outbox) == 2
+
+
+def test_a_letter_that_another_worker_has_taken_meanwhile_is_left_to_it(letter, monkeypatch):
+    claim = type(Mail.objects.all()).claim
+
+    def slowly(self, count):
+        mine = claim(self, count)
+        later = timezone.now() + LEASE
+        monkeypatch.setattr(timezone, "now", lambda: later)
+        assert claim(self, count) == mine
+        return mine
+
+    monkeypatch.setattr(type(Mail.objects.all()), "claim", slowly)
+    delivery.deliver()
+    assert mail.outbox == []
+    letter.refresh_from_db()
+    assert (letter.attempts, letter.sent_at) == (2, None)
 
 
 def test_a_worker_that_is_told_to_stop_gives_the_rest_back(letter):
@@ -180,6 +252,28 @@ def test_the_author_hears_of_a_comment(make_article, make_user, journalist):
     assert (letter.to, letter.subject) == ("journalist@example.org", "A comment on “Tide & time”")
     assert "Hear <b>hear</b>" in letter.body
     assert "https://testserver/articles/tide-time/#comment-" in letter.body
+
+
+def test_a_comment_is_saved_with_its_letter_or_not_at_all(as_user, api, make_article, make_user, monkeypatch):
+    def fail(*args):
+        raise RuntimeError
+
+    monkeypatch.setattr("articles.letters.queue", fail)
+    article, reader = make_article(), make_user("reader")
+    browser, program = as_user(reader), api(reader)
+    browser.raise_request_exception = program.raise_request_exception = False
+    assert browser.post(f"{article.get_absolute_url()}comments/", {"body": "Hear"}).status_code == 500
+    assert program.post(f"/api/v1/articles/{article.slug}/comments/", {"body": "Hear"}).status_code == 500
+    assert not Comment.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_title_of_two_lines_makes_a_subject_of_one(make_article, make_user, end):
+    article = make_article(f"Tide{end}Bcc: evil@example.org")
+    Comment.objects.create(article=article, author=make_user("reader"), body="Hear")
+    letter = Mail.objects.get()
+    assert letter.subject == "A comment on “Tide Bcc: evil@example.org”"
+    assert letter.body.startswith("Hello journalist,")
 
 
 def test_who_wants_no_letters_gets_none(make_article, make_user, journalist):

@@ -63,3 +63,13 @@ def test_a_crash_is_reported_with_its_release_and_without_persons(manage, sentry
 def test_without_an_address_nothing_is_imported(manage):
     result = manage("shell", "--no-imports", "-c", "import sys; import newsroom.urls; print([name for name in sys.modules if 'sentry_sdk' in name])")
     assert result.stdout.splitlines()[-1] == "[]", result.stderr
+
+
+def test_a_reset_token_is_not_reported():
+    from ops.sentry import without_persons
+
+    path = "/accounts/password/reset/MQ/sesame-0123456789abcdef/"
+    event = {"request": {"url": f"https://testserver{path}", "headers": {}}, "transaction": path, "exception": {"values": [{"value": f"at {path}"}]}}
+    reported = without_persons(event, {})
+    assert "sesame" not in json.dumps(reported)
+    assert reported["request"]["url"] == "https://testserver/accounts/password/reset/uidb64/token/"

@@ -79,6 +79,19 @@ def test_verify_knows_the_genuine(api, pair):
     assert api().post(f"{TOKEN}/verify/", {"token": "nonsense"}).status_code == 401
 
 
+def test_verify_knows_what_has_ended(api, pair, make_user):
+    from accounts.models import User
+
+    user = User.objects.get()
+    user.set_password("another long passphrase")
+    user.save()
+    left = make_user("left")
+    gone = [str(AccessToken.for_user(left)), str(RefreshToken.for_user(left))]
+    User.objects.filter(pk=left.pk).update(is_active=False)
+    for token in (*pair.values(), *gone):
+        assert api().post(f"{TOKEN}/verify/", {"token": token}).status_code == 401
+
+
 def test_a_new_password_ends_the_old_tokens(api, pair, make_user):
     from accounts.models import User
 
@@ -202,6 +215,12 @@ def test_registering_is_limited(api, db, throttles, forget_cache, rate):
     throttles["register"] = rate
     tries = [api().post("/api/v1/register/", {}).status_code for _ in range(2)]
     assert tries == ([400, 400] if rate is None else [400, 429])
+
+
+def test_registering_is_limited_for_each_address_whoever_asks(api, make_user, throttles, forget_cache):
+    throttles["register"] = "1/min"
+    tries = [api(make_user(name)).post("/api/v1/register/", {}).status_code for name in ("one", "two")]
+    assert tries == [400, 429]
 
 
 FRIEND, STRANGER = "https://app.example.org", "https://evil.invalid"

@@ -5,6 +5,7 @@ import io
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from articles.models import Article
 
@@ -90,6 +91,52 @@ def test_a_cover_loses_its_metadata(as_user, journalist, words):
         assert b"taken at home" not in file.read()
 
 
+def comment_in_a_jpeg():
+    out = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(out, "JPEG", comment=b"taken at home", xmp=b"<x>taken at home</x>")
+    return out.getvalue()
+
+
+def text_in_a_png():
+    words, out = PngInfo(), io.BytesIO()
+    words.add_text("comment", "taken at home")
+    words.add_itxt("XML:com.adobe.xmp", "<x>taken at home</x>")
+    Image.new("RGB", (40, 20)).save(out, "PNG", pnginfo=words)
+    return out.getvalue()
+
+
+def xmp_in_a_webp():
+    out = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(out, "WEBP", xmp=b"<x>taken at home</x>")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("make", [comment_in_a_jpeg, text_in_a_png, xmp_in_a_webp])
+def test_a_cover_loses_what_was_written_into_it(as_user, journalist, words, make):
+    content = make()
+    assert b"taken at home" in content
+    as_user(journalist).post("/desk/write/", words | {"cover": upload(content)})
+    with Article.objects.get().cover.open() as file:
+        assert b"taken at home" not in file.read()
+
+
+def test_a_large_photo_is_read_in_a_smaller_size(as_user, journalist, words, picture, monkeypatch):
+    read = []
+    thumbnail = Image.Image.thumbnail
+    monkeypatch.setattr(Image.Image, "thumbnail", lambda self, *args, **more: (read.append(self.size), thumbnail(self, *args, **more)))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    as_user(journalist).post("/desk/write/", words | {"cover": upload(picture("JPEG", (6400, 3200), exif=exif))})
+    assert (Article.objects.get().cover_width, Article.objects.get().cover_height) == (1200, 2400)
+    assert read == [(3200, 1600)]
+
+
+@pytest.mark.parametrize(("kind", "more"), [("PNG", {}), ("WEBP", {}), ("JPEG", {"progressive": True})])
+def test_what_must_be_read_as_a_whole_may_be_less_large(as_user, journalist, words, picture, kind, more):
+    response = as_user(journalist).post("/desk/write/", words | {"cover": upload(picture(kind, (4001, 3000), **more))})
+    assert "at most 12 million unless it is a plain JPEG" in response.context["form"].errors["cover"][0]
+
+
 def test_a_cover_comes_in_widths_for_every_screen(as_user, client, journalist, words, picture, forget_cache):
     as_user(journalist).post("/desk/write/", words | {"cover": upload(picture("PNG", (2000, 1000)))})
     article = Article.objects.get()
@@ -173,9 +220,10 @@ def test_what_is_no_picture_is_refused(as_user, journalist, words, content, name
 
 
 def test_a_small_file_with_a_huge_picture_is_refused(as_user, journalist, words, picture, settings):
-    settings.COVER_MAX_PIXELS = 1000
-    response = as_user(journalist).post("/desk/write/", words | {"cover": upload(picture(size=(100, 100)))})
-    assert "too large" in response.context["form"].errors["cover"][0]
+    settings.COVER_MAX_PIXELS, settings.COVER_MAX_PIXELS_WHOLE = 1000, 900
+    for kind in ("JPEG", "PNG"):
+        response = as_user(journalist).post("/desk/write/", words | {"cover": upload(picture(kind, (100, 100)))})
+        assert "too large" in response.context["form"].errors["cover"][0]
 
 
 def test_a_replaced_cover_leaves_no_file_behind(as_user, journalist, words, picture, django_capture_on_commit_callbacks):
@@ -190,3 +238,18 @@ def test_a_replaced_cover_leaves_no_file_behind(as_user, journalist, words, pict
     with django_capture_on_commit_callbacks(execute=True):
         article.delete()
     assert storage.listdir("covers")[1] == []
+
+
+def test_a_cover_replaced_in_the_admin_leaves_no_file_behind(as_user, make_user, make_article, picture, django_capture_on_commit_callbacks):
+    from django.core.files.base import ContentFile
+
+    article = make_article()
+    article.cover.save("cover.jpg", ContentFile(picture("JPEG", (600, 400))))
+    storage, first = article.cover.storage, article.cover.name
+    form = {"title": "T", "slug": article.slug, "standfirst": "S", "body": "B", "section": article.section_id, "author": article.author_id}
+    form |= {"status": "draft", "published_at_0": "", "published_at_1": "", "cover": upload(picture())}
+    chief = as_user(make_user("chief", is_staff=True, is_superuser=True))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert chief.post(f"/admin/articles/article/{article.pk}/change/", form).status_code == 302
+    article.refresh_from_db()
+    assert article.cover.name != first and storage.listdir("covers")[1] == [article.cover.name.removeprefix("covers/")]
