@@ -656,7 +656,8 @@ def services(app: App) -> Iterator[Claim]:
 
 @decides("service_status.database_connections")
 def database_connections(app: App) -> Iterator[Claim]:
-    yield "ready", app.curl(f"https://{app.domain}/health/ready").status == 200
+    # the app before this one has stopped the same cluster, and the pooler waits before it tries to log in again
+    yield "ready", _eventually(lambda: app.curl(f"https://{app.domain}/health/ready").status == 200)
     try:
         app.run(f"systemctl stop {app.cluster}")
         # the pooler lets a query wait for a server that may be restarting, 20 seconds at most
