@@ -10,7 +10,7 @@ import re
 _OURS = re.compile(
     r"^(/etc/prodready/[^/]+|/srv/[^/]+/(current|previous|releases)|/var/lib/prodready/(acme|maintenance|tls-renewal)|/usr/local/lib/prodready"
     r"|/usr/local/share/ca-certificates/prodready-ca[.]crt|/etc/systemd/system/([^/]+[.]d/(50-)?prodready[.]conf|prodready-[^/]+)"
-    r"|/etc/nginx/prodready|/etc/pgbouncer/prodready[^/]*|/etc/postgresql/[^/]+/[^/]+/(conf[.]d/50-prodready[.]conf|prodready[^/]*)"
+    r"|/etc/nginx/prodready|/etc/pgbouncer/prodready[^/]*|/etc/postgresql/[^/]+/[^/]+/(conf[.]d/50-prodready[.]conf([.]before)?|prodready[^/]*)"
     r"|/etc/sysctl[.]d/60-prodready-redis[.]conf)(/.*)?$"
 )
 

@@ -22,6 +22,7 @@ PLACES_OF_OURS = [
     "/srv/newsroom/previous",
     "/etc/nginx/prodready/sites/newsroom.conf",
     "/etc/postgresql/15/main/conf.d/50-prodready.conf",
+    "/etc/postgresql/15/main/conf.d/50-prodready.conf.before",
     "/etc/systemd/system/redis-server.service.d/prodready.conf",
     "/etc/systemd/system/pgbouncer.service.d/50-prodready.conf",
     "/usr/local/share/ca-certificates/prodready-ca.crt",
@@ -234,6 +235,7 @@ def test_postgresql_is_found_by_what_goes_last():
     (look,) = [task["ansible.builtin.find"] for task in tasks if "ansible.builtin.find" in task]
     (task,) = [task["prodready.django.app_removal"] for task in tasks if "last" in task.get("prodready.django.app_removal", {})]
     assert {os.path.basename(path) for path in task["paths"] + task["last"]} == set(look["patterns"])
+    assert removal.refused([path.replace("{{ config }}", "/etc/postgresql/15/main") for path in task["paths"] + task["last"]]) == []
 
 
 def test_nginx_loses_its_directory_after_the_reload():
