@@ -52,8 +52,17 @@ def decide(item: str) -> list[tuple[oracle.App, tuple[bool | str, list[str]]]]:
     lanes: dict[str, list[oracle.App]] = {}
     for app in apps():
         lanes.setdefault(app.host_name if item in oracle.ROUGH else f"{app.host_name} {app.name}", []).append(app)
+
+    def one_after_the_other(lane: list[oracle.App]) -> list[tuple[oracle.App, tuple[bool | str, list[str]]]]:
+        decided = []
+        for app in lane:
+            decided.append((app, oracle.agrees(app, item)))
+            if item in oracle.ROUGH:
+                oracle.let_recover(lane)
+        return decided
+
     with ThreadPoolExecutor(len(lanes)) as pool:
-        done = pool.map(lambda lane: [(app, oracle.agrees(app, item)) for app in lane], lanes.values())
+        done = pool.map(one_after_the_other, lanes.values())
         return [pair for lane in done for pair in lane]
 
 
