@@ -58,22 +58,8 @@ class ArticleSerializer(serializers.ModelSerializer):
     class Meta:
         model = Article
         fields = [
-            "slug",
-            "address",
-            "title",
-            "standfirst",
-            "section",
-            "tags",
-            "author",
-            "cover",
-            "cover_alt",
-            "cover_width",
-            "cover_height",
-            "cover_srcset",
-            "status",
-            "published_at",
-            "created_at",
-            "updated_at",
+            "slug", "address", "title", "standfirst", "section", "tags", "author", "cover", "cover_alt", "cover_width", "cover_height",
+            "cover_srcset", "status", "published_at", "created_at", "updated_at",
         ]
         read_only_fields = ["slug", "cover_width", "cover_height", "created_at", "updated_at"]
 

@@ -48,10 +48,7 @@ def _deliver_one(mail: Mail, connection: Any) -> None:
         log.log(
             logging.ERROR if mail.given_up_at else logging.WARNING,
             "mail %s was not delivered at attempt %s (%s)%s",
-            mail.pk,
-            mail.attempts,
-            type(error).__name__,
-            "; given up" if mail.given_up_at else "",
+            mail.pk, mail.attempts, type(error).__name__, "; given up" if mail.given_up_at else "",
         )
         return
     mail.note_success()

@@ -171,7 +171,6 @@ def test_a_release_with_other_static_files_makes_its_own_pages(client, make_arti
 
 # --- A cache that is away
 
-
 @pytest.mark.parametrize("url", ["unix://u:sesame@/nowhere/redis.sock?db=0", "redis://u:sesame@127.0.0.1:1/0", "dbcache://no_such_table"])
 def test_without_its_cache_the_site_is_slower_and_says_so_once(client, api, make_article, settings, monkeypatch, throttles, caplog, url):
     make_article()
