@@ -167,7 +167,17 @@ def step_works() -> str:
     said = inside("old", f"DOMAIN=newsroom.test PASSWORD={password}\n{(FOLDER / 'works.sh').read_text()}").splitlines()
     if said != ["widths 3", "exif gone", "registered 201", "mail delivered"]:
         raise Red(f"{said}", "a picture in three widths, no EXIF, an account, and its letter at the mail server")
-    return ", ".join(said)
+    for command in documented("newsroom"):
+        inside("old", command)
+    return ", ".join([*said, "the documented commands run"])
+
+
+def documented(app: str) -> list[str]:
+    """The management commands of django_app's page, for one app."""
+    commands = re.findall("^sudo sh -c .+$", (ROOT / "roles" / "django_app" / "README.md").read_text(), re.MULTILINE)
+    if len(commands) != 2:
+        raise Red(f"{len(commands)} commands in roles/django_app/README.md", "two: showmigrations and migrate")
+    return [command.replace("APP", app) for command in commands]
 
 
 def step_rootless() -> str:

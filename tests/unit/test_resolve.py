@@ -255,6 +255,15 @@ def test_the_profile_follows_the_newest_deployment(age, profile):
     assert default_profile(facts, NOW)[0] == profile
 
 
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [(timedelta(seconds=59), "0 minutes"), (timedelta(seconds=61), "1 minute"), (timedelta(hours=3), "3 hours"), (timedelta(days=2), "2 days")],
+)
+def test_the_age_of_the_newest_deployment_is_said(age, said):
+    facts = [{"facts": {"deployed_at": (NOW - age).isoformat()}}]
+    assert default_profile(facts, NOW)[1] == f"the newest deployment is {said} old"
+
+
 def test_without_a_deployment_the_profile_is_predeploy():
     assert default_profile([GOOD], NOW)[0] == "predeploy"
 
