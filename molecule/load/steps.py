@@ -170,9 +170,11 @@ def step_configuration() -> str:
     def deploy() -> None:
         play = playbook("site.yml", "configuration.log", "--tags", "provision", "-e", json.dumps(more), quiet=True).must()
         done = " ".join(play.tasks("changed"))
-        for word in ("nginx :", "gunicorn :", "django_app :", "postgresql : restart | Restart the server"):
+        for word in ("nginx :", "gunicorn :", "django_app :", "postgresql : start | Start, restart or reload the server"):
             if f".{word}" not in done:
                 raise Red(f"changed: {done}", f"a change by {word}", play.log)
+        if "restart | Let the pooler finish what runs and hold what comes" not in " ".join(play.tasks("ok")):
+            raise Red("a restart beside the pooler", "one while it holds its clients", play.log)
         running = inside("cd / && runuser -u postgres -- psql -XAtqc 'SHOW max_connections'").strip()
         if running != "110":
             raise Red(f"max_connections {running}", "110, in force behind the pooler", play.log)
