@@ -26,6 +26,8 @@ ITEMS = sorted(
 )
 TOOLS = "command -v curl openssl || DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends curl openssl"
 DECIDED: dict[str, bool | str] = {}
+#: An app, whether the item holds for it, and the claims that do not.
+Verdict = tuple[oracle.App, tuple[bool | str, list[str]]]
 
 
 @cache
@@ -47,13 +49,13 @@ def reported() -> dict[str, str]:
     return {item["id"]: item["status"] for group in report["groups"] for item in group["items"]}
 
 
-def decide(item: str) -> list[tuple[oracle.App, tuple[bool | str, list[str]]]]:
+def decide(item: str) -> list[Verdict]:
     """The oracle's verdict on each app, all at once; where it stops something, one app of a host after the other."""
     lanes: dict[str, list[oracle.App]] = {}
     for app in apps():
         lanes.setdefault(app.host_name if item in oracle.ROUGH else f"{app.host_name} {app.name}", []).append(app)
 
-    def one_after_the_other(lane: list[oracle.App]) -> list[tuple[oracle.App, tuple[bool | str, list[str]]]]:
+    def one_after_the_other(lane: list[oracle.App]) -> list[Verdict]:
         decided = []
         for app in lane:
             decided.append((app, oracle.agrees(app, item)))
