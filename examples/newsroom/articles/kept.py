@@ -40,19 +40,18 @@ def _key(request: HttpRequest) -> str:
     return f"kept:{version()}:{files}:{hashlib.sha256(request.get_full_path().encode()).hexdigest()}"
 
 
-def is_plain(request: HttpRequest, *, has_pages: bool) -> bool:
-    """A page as everybody gets it: no log-in, no message waiting, nothing asked for beyond the number of a page where there are pages."""
+def is_plain(request: HttpRequest) -> bool:
+    """A page as everybody gets it: no log-in, no message waiting, nothing asked for beyond the number of a page."""
     cookies = {settings.SESSION_COOKIE_NAME, "messages"}
     question = request.META.get("QUERY_STRING", "")
-    asked = not question or (has_pages and PAGE.fullmatch(question))
-    return bool(request.method == "GET" and cookies.isdisjoint(request.COOKIES) and asked)
+    return request.method == "GET" and cookies.isdisjoint(request.COOKIES) and bool(not question or PAGE.fullmatch(question))
 
 
 class KeptForStrangers:
     """For a view whose page depends on nothing but its address and the paper."""
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not settings.PAGE_CACHE_SECONDS or not is_plain(request, has_pages=hasattr(self, "paginate_by")):
+        if not settings.PAGE_CACHE_SECONDS or not is_plain(request):
             return super().dispatch(request, *args, **kwargs)
         # The version is read before the page is made: a change in between makes a page nobody will ask for.
         key = _key(request)

@@ -177,6 +177,11 @@ class Article(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("articles:article", args=[self.slug])
 
+    def get_thread_url(self, place: int) -> str:
+        """The page that shows the comment at this place, counted from 1."""
+        page = (max(place, 1) - 1) // Comment.PER_PAGE + 1
+        return self.get_absolute_url() + (f"?page={page}" if page > 1 else "")
+
     @property
     def is_public(self) -> bool:
         return self.status == self.Status.PUBLISHED and self.published_at is not None and self.published_at <= timezone.now()
@@ -195,6 +200,9 @@ class Article(models.Model):
 
 
 class CommentQuerySet(models.QuerySet):
+    def visible(self) -> CommentQuerySet:
+        return self.filter(is_visible=True)
+
     def with_article(self) -> CommentQuerySet:
         """With the article and the writer of each, without the weight of bodies."""
         return self.select_related("article", "author").defer("article__body", "article__search_vector")
@@ -206,6 +214,8 @@ class Comment(models.Model):
     body = models.TextField(validators=[MaxLengthValidator(2_000)])
     is_visible = models.BooleanField("visible", default=True, help_text="Untick to take it off the page.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    PER_PAGE = 25
 
     objects = CommentQuerySet.as_manager()
 
@@ -219,3 +229,11 @@ class Comment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author} on {self.article}"
+
+    def get_absolute_url(self) -> str:
+        return f"{self.article.get_thread_url(self.count_before() + 1)}#comment-{self.pk}"
+
+    def count_before(self) -> int:
+        """How many stand before it on the article's pages."""
+        earlier = Q(created_at__lt=self.created_at) | Q(created_at=self.created_at, pk__lt=self.pk)
+        return self.article.comments.visible().filter(earlier).count()

@@ -4,13 +4,14 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.generic import CreateView, DeleteView, DetailView, ListView, UpdateView, View
+from django.views.generic import CreateView, DeleteView, ListView, UpdateView, View
+from django.views.generic.detail import SingleObjectMixin
 
 from api.throttling import CountedForm, WriteThrottle
 from articles import rules
@@ -81,18 +82,19 @@ class Search(ListView):
         return super().get_context_data(**kwargs) | {"form": self.form, "words": self.words}
 
 
-class ArticlePage(KeptForStrangers, DetailView):
-    template_name = "articles/article.html"
-    context_object_name = "article"
+class ArticlePage(KeptForStrangers, SingleObjectMixin, ListView):
+    """An article, and a page of what is said about it, oldest first."""
 
-    def get_queryset(self) -> QuerySet[Article]:
-        thread = Comment.objects.filter(is_visible=True).select_related("author")
-        return (
-            rules.readable(self.request.user, Article.objects.all())
-            .select_related("section", "author")
-            .defer("search_vector")
-            .prefetch_related("tags", Prefetch("comments", queryset=thread, to_attr="thread"))
-        )
+    template_name = "articles/article.html"
+    paginate_by = Comment.PER_PAGE
+
+    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        readable = rules.readable(request.user, Article.objects.all())
+        self.object = self.get_object(readable.select_related("section", "author").defer("search_vector").prefetch_related("tags"))
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Comment]:
+        return self.object.comments.visible().select_related("author")
 
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
         context = super().get_context_data(**kwargs)
@@ -122,7 +124,7 @@ class PostComment(LoginRequiredMixin, CountedForm, View):
             return redirect(f"{article.get_absolute_url()}#join")
         with transaction.atomic():  # with its letter, or not at all
             comment = form.save()
-        return redirect(f"{article.get_absolute_url()}#comment-{comment.pk}")
+        return redirect(comment)
 
 
 class DeleteComment(LoginRequiredMixin, View):
@@ -135,13 +137,14 @@ class DeleteComment(LoginRequiredMixin, View):
         comment = get_object_or_404(comments, pk=pk, article__slug=slug)
         if not rules.may_delete_comment(request.user, comment):
             raise PermissionDenied
+        before = comment.count_before()
         if comment.author_id == request.user.pk:
             comment.delete()
         else:
             comment.is_visible = False
             comment.save(update_fields=["is_visible"])
         messages.success(request, "The comment is off the page.")
-        return redirect(f"{comment.article.get_absolute_url()}#comments")
+        return redirect(f"{comment.article.get_thread_url(before)}#comments")  # where the one before it stands, which is there still
 
 
 class WritersOnly(LoginRequiredMixin, UserPassesTestMixin):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -164,6 +165,59 @@ def test_a_reader_comments_and_is_shown(as_user, make_user, make_article, client
     comment.is_visible = False
     comment.save()
     assert b"Hear, hear" not in client.get(article.get_absolute_url()).content
+
+
+def talk(article, reader, number):
+    return Comment.objects.bulk_create([Comment(article=article, author=reader, body=f"Voice {place}.") for place in range(1, number + 1)])
+
+
+def voices(client, address):
+    return re.findall(r"Voice \d+[.]", client.get(address).content.decode())
+
+
+def test_an_article_that_everybody_talks_about_has_pages(client, make_user, make_article, forget_cache):
+    article = make_article()
+    talk(article, make_user("reader"), 60)
+    address = article.get_absolute_url()
+    for page, shown in ((1, range(1, 26)), (2, range(26, 51)), (3, range(51, 61))):
+        assert voices(client, f"{address}?page={page}") == [f"Voice {place}." for place in shown]
+    first, second = client.get(address).content.decode(), client.get(f"{address}?page=2").content.decode()
+    assert "60 comments" in first and "60 comments" in second
+    assert 'href="?page=2#comments">Later →' in first and 'href="?page=1#comments">← Earlier' in second
+    assert client.get(f"{address}?page=4").status_code == client.get(f"{address}?page=x").status_code == 404
+
+
+@pytest.mark.parametrize(("before", "question"), [(0, ""), (24, ""), (25, "?page=2"), (50, "?page=3")])
+def test_a_comment_is_shown_where_its_writer_is_led(as_user, make_user, make_article, before, question):
+    article, reader = make_article(), make_user("reader")
+    talk(article, reader, before)
+    hidden = Comment.objects.create(article=article, author=reader, body="Spam", is_visible=False)
+    browser = as_user(reader)
+    led = browser.post(f"{article.get_absolute_url()}comments/", {"body": "Hear, hear"}).url
+    comment = Comment.objects.get(body="Hear, hear")
+    assert led == f"{article.get_absolute_url()}{question}#comment-{comment.pk}" == comment.get_absolute_url()
+    assert hidden.get_absolute_url().endswith(f"{question}#comment-{hidden.pk}")
+    assert f'id="comment-{comment.pk}"' in browser.get(led).content.decode()
+
+
+@pytest.mark.parametrize(("place", "question"), [(1, ""), (25, ""), (26, ""), (27, "?page=2"), (51, "?page=2")])
+def test_who_takes_a_comment_off_is_led_to_a_page_that_is_there(as_user, make_user, make_article, place, question):
+    article, reader = make_article(), make_user("reader")
+    comment = talk(article, reader, 51)[place - 1]
+    browser = as_user(reader)
+    led = browser.post(f"{article.get_absolute_url()}comments/{comment.pk}/delete/").url
+    assert led == f"{article.get_absolute_url()}{question}#comments"
+    assert browser.get(led).status_code == 200
+
+
+def test_comments_of_one_moment_have_one_order(make_user, make_article):
+    article, now = make_article(), timezone.now()
+    comments = talk(article, make_user("reader"), 3)
+    Comment.objects.update(created_at=now)
+    for comment in comments:
+        comment.refresh_from_db()
+    assert [comment.count_before() for comment in comments] == [0, 1, 2]
+    assert list(article.comments.all()) == comments
 
 
 @pytest.mark.parametrize("body", ["", "   ", "x" * 2001, "a\x00b"])
