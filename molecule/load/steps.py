@@ -236,8 +236,7 @@ def step_rotate() -> str:
     said = under_load(20, rotate)
     if inside("grep -o 'DATABASE_URL=.*' /etc/prodready/newsroom/env | sha256sum") == old:
         raise Red("the same DATABASE_URL", "another password")
-    playbook("site.yml", "rotated-again.log", "--tags", "provision", quiet=True).must()
-    return said
+    return said  # that an ordinary run finds nothing to do after it is shown by `projects`
 
 
 SEQUENCE = (
