@@ -14,7 +14,7 @@ from django.core.cache import cache
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from articles.models import Article, Tag
+from articles.models import Article, Comment, Tag
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -153,6 +153,26 @@ def test_from_an_empty_paper_to_a_conversation(page: Page, make_user, section, p
     keep_picture(page, "search")
     log_out(page)
     assert Article.objects.get().comments.get().author.username == "ida"
+
+
+def test_whoever_speaks_last_is_led_to_the_last_page(page: Page, make_user, make_article):
+    article, ida = make_article("The ferry"), make_user("ida")
+    Comment.objects.bulk_create([Comment(article=article, author=ida, body=f"Voice {place}.") for place in range(1, 27)])
+    log_in(page, "ida")
+    page.goto(article.get_absolute_url())
+    page.get_by_label("Your comment").fill("The last word")
+    page.get_by_role("button", name="Post comment").click()
+    expect(page).to_have_url(re.compile(r"/articles/the-ferry/\?page=2#comment-[0-9]+$"))
+    expect(page.get_by_text("The last word")).to_be_in_viewport()
+    expect(page.get_by_text("Voice 26.")).to_be_visible()
+    keep_picture(page, "thread")
+    no_wider_than_the_screen(page)
+    page.get_by_role("link", name="Earlier").click()
+    expect(page.get_by_text("Voice 25.")).to_be_visible()
+    expect(page.get_by_role("heading", name="27 comments")).to_be_in_viewport()
+    keep_picture(page, "thread-earlier")
+    page.get_by_role("link", name="Later").click()
+    expect(page.get_by_text("The last word")).to_be_visible()
 
 
 def test_the_admin_and_the_profile_live_under_the_policy(page: Page, make_user):
