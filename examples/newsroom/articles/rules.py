@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 if TYPE_CHECKING:
-    from articles.models import Article, Comment
+    from articles.models import Article, Comment, CommentQuerySet
 
 
 def may_write(user: object) -> bool:
@@ -57,5 +57,5 @@ def moderates(user: object) -> bool:
     return user.is_active and (user.is_staff or user.has_perm("articles.moderate"))
 
 
-def visible(user: object, comments: QuerySet[Comment]) -> QuerySet[Comment]:
-    return comments if moderates(user) else comments.filter(Q(is_visible=True))
+def visible(user: object, comments: CommentQuerySet) -> CommentQuerySet:
+    return comments if moderates(user) else comments.visible()

@@ -101,7 +101,7 @@ class ArticlePage(KeptForStrangers, SingleObjectMixin, ListView):
         more = self.object.section.articles.published().for_list().exclude(pk=self.object.pk)[:3]
         return context | {
             "more": more,
-            "comment_form": kwargs.get("comment_form") or CommentForm(),
+            "comment_form": CommentForm(),
             "may_edit": rules.may_edit(self.request.user, self.object),
             "may_comment": rules.may_comment(self.request.user, self.object),
             "moderates": rules.moderates(self.request.user),
